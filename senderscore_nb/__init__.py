@@ -1,0 +1,95 @@
+"""See, explain and improve the sequences sender score.
+
+The public names are here; each is imported when it is first used, so that importing the package
+costs next to nothing.
+
+>>> from senderscore_nb import load_policy
+>>> load_policy().name
+'hubspot-article'
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from senderscore_nb import charts, reports
+    from senderscore_nb.account import Account, open_account
+    from senderscore_nb.change import Window, change
+    from senderscore_nb.errors import SenderScoreError
+    from senderscore_nb.policy import ScoringPolicy, load_policy
+    from senderscore_nb.score import score
+    from senderscore_nb.selection import Selection
+    from senderscore_nb.sources import (
+        read_aggregate,
+        read_enrollments,
+        read_roster,
+    )
+    from senderscore_nb.tally import merge, tally, trailing
+
+_HOMES = {
+    "Account": "account",
+    "ScoringPolicy": "policy",
+    "Selection": "selection",
+    "SenderScoreError": "errors",
+    "Window": "change",
+    "change": "change",
+    "load_policy": "policy",
+    "merge": "tally",
+    "open_account": "account",
+    "read_aggregate": "sources",
+    "read_enrollments": "sources",
+    "read_roster": "sources",
+    "score": "score",
+    "tally": "tally",
+    "trailing": "tally",
+}
+
+__all__ = [
+    "Account",
+    "ScoringPolicy",
+    "Selection",
+    "SenderScoreError",
+    "Window",
+    "change",
+    "charts",
+    "load_policy",
+    "merge",
+    "open_account",
+    "read_aggregate",
+    "read_enrollments",
+    "read_roster",
+    "reports",
+    "score",
+    "tally",
+    "trailing",
+]
+
+
+class _Package(ModuleType):
+    """This module, with its public names imported when they are first used.
+
+    `score`, `tally` and `change` are functions here and modules below: importing a submodule sets
+    an attribute of its name on the package, which would hide the function. A property is not
+    hidden.
+    """
+
+    def __dir__(self) -> list[str]:
+        return __all__
+
+
+def _public(name: str) -> property:
+    def get(_: ModuleType) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return import_module(f"{__name__}.{name}")
+
+    return property(get, lambda _, __: None)
+
+
+for _name in __all__:
+    setattr(_Package, _name, _public(_name))
+sys.modules[__name__].__class__ = _Package

@@ -259,7 +259,8 @@ def parse_policy(text: str, *, where: str = "policy") -> ScoringPolicy:
     try:
         return ScoringPolicy.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # An unknown key explains the missing one that it was meant to be.
+        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         hint = None

@@ -1,0 +1,87 @@
+"""An account read once: enrollments, tallies, roster and labels together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from senderscore_nb.labels import Labels, labels_of
+from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
+from senderscore_nb.selection import Selection
+from senderscore_nb.sources import Mapping, Reading, read_enrollments, read_roster
+from senderscore_nb.tally import tally
+
+
+@dataclass(frozen=True)
+class Account:
+    """What was read, and what everything else is computed from.
+
+    Attributes:
+        reading: Accepted enrollments, rejected rows and the files they came from.
+        tallies: Counts by sender, sequence and day under the policy's counting rules.
+        roster: Who sends, or None.
+        labels: Names to show.
+        policy: The policy whose counting rules made the tallies.
+    """
+
+    reading: Reading
+    tallies: pl.DataFrame
+    roster: pl.DataFrame | None
+    labels: Labels
+    policy: ScoringPolicy
+
+    def select(self, selection: Selection) -> pl.DataFrame:
+        """The tallies that a selection takes.
+
+        Raises:
+            SelectionError: It names a team that there is not.
+        """
+        return selection.apply(self.tallies, self.roster)
+
+
+def open_account(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    mapping: str | Path | Mapping | None = None,
+    timezone: str | None = None,
+    roster: str | Path | None = None,
+    policy: str | Path | ScoringPolicy = DEFAULT_POLICY,
+    progress: Callable[[str], None] | None = None,
+) -> Account:
+    """Read an account's exports, and its roster where there is one.
+
+    Args:
+        paths: A file, a folder, a glob, or a list of them.
+        mapping: How headers become columns; found from the headers unless given.
+        timezone: The account's time zone; needed where files hold times of day.
+        roster: A roster file; a file named `roster.*` in the folder is taken unless one is given.
+        policy: Whose counting rules count.
+        progress: Called with a line about each step.
+
+    Raises:
+        SenderScoreError: Something could not be read, or is not valid.
+    """
+    policy = load_policy(policy)
+    reading = read_enrollments(paths, mapping=mapping, timezone=timezone, progress=progress)
+    found = roster or find_roster(paths)
+    people = read_roster(found) if found else None
+    return Account(
+        reading=reading,
+        tallies=tally(reading.accepted, rules=policy.counting),
+        roster=people,
+        labels=labels_of(reading.accepted, people),
+        policy=policy,
+    )
+
+
+def find_roster(paths: str | Path | Sequence[str | Path]) -> Path | None:
+    """The file `roster.*` of a data folder, or None."""
+    folders = [paths] if isinstance(paths, str | Path) else list(paths)
+    for folder in (Path(f) for f in folders):
+        if folder.is_dir():
+            for file in sorted(folder.glob("roster.*")):
+                return file
+    return None

@@ -1,0 +1,97 @@
+"""A frame to the terminal or a file: table, CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import click
+import polars as pl
+
+from senderscore_nb.errors import SenderScoreError
+from senderscore_nb.safe import spreadsheet_safe, write_atomically
+
+_SHOWN = (
+    "ended",
+    "reply_rate",
+    "bounce_rate",
+    "score",
+    "score_low",
+    "score_high",
+    "verdict",
+    "missing",
+    "expected_on",
+)
+
+
+def write_frame(frame: pl.DataFrame, form: str, output: str | None) -> None:
+    """Write a scored frame.
+
+    CSV and JSON carry every column in full precision; text that a spreadsheet would take for a
+    formula is quoted in CSV. The table is for people and shows the main columns.
+
+    Args:
+        frame: As `score` returns it.
+        form: table, csv, json or parquet.
+        output: A file, or None for the terminal.
+    """
+    if form == "table":
+        _print_table(frame, output)
+        return
+    buffer = io.BytesIO()
+    if form == "csv":
+        spreadsheet_safe(frame).write_csv(buffer)
+    elif form == "json":
+        frame.write_json(buffer)
+        buffer.write(b"\n")
+    else:
+        frame.write_parquet(buffer)
+    _write(buffer.getvalue(), form, output)
+
+
+def _write(content: bytes, form: str, output: str | None) -> None:
+    if output:
+        try:
+            write_atomically(Path(output), content)
+        except OSError as error:
+            raise SenderScoreError(f"Cannot be written ({error}).", where=output) from None
+        return
+    if form == "parquet" and sys.stdout.isatty():
+        raise SenderScoreError("Parquet is not for the terminal.", hint="Add --output FILE.")
+    stream = click.get_binary_stream("stdout")
+    stream.write(content)
+    stream.flush()
+
+
+def _print_table(frame: pl.DataFrame, output: str | None) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    keys = frame.columns[: frame.columns.index("ended")]
+    labels = [c for c in ("user_label", "sequence_label") if c in frame.columns]
+    columns = [*keys, *labels, *_SHOWN]
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name in columns:
+        number = frame.schema[name].is_numeric()
+        table.add_column(name, justify="right" if number else "left", no_wrap=number)
+    for row in frame.select(columns).iter_rows(named=True):
+        table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
+    buffer = io.StringIO()
+    terminal = sys.stdout.isatty() and not output
+    console = Console(file=None if terminal else buffer, width=None if terminal else 160)
+    console.print(table)
+    if not terminal:
+        text = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+        _write(text.encode(), "table", output)
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{100 * value:.1f} %" if name.endswith("_rate") else f"{value:.1f}"
+    text = "".join(c if c.isprintable() else " " for c in str(value))
+    return text if len(text) <= 60 else text[:59] + "…"

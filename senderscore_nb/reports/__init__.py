@@ -1,0 +1,9 @@
+"""Reports: parameterised notebooks → pages.
+
+`frame` computes, `weekly` and `sender` compose, `words` phrases, `blocks` shows, `run` runs a
+notebook, and `page` makes its HTML. Notebooks call `weekly.WeeklyReport` and `sender.SenderReport`.
+"""
+
+from senderscore_nb.reports.run import ReportOutput, find_notebook, notebook_names, run_report
+
+__all__ = ["ReportOutput", "find_notebook", "notebook_names", "run_report"]

@@ -1,0 +1,94 @@
+"""Who needs attention: rules over the report's figures, each with its reason in words."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from senderscore_nb.certainty import CERTAIN
+from senderscore_nb.policy import ScoringPolicy
+from senderscore_nb.reports.blocks import percent, points, signed
+from senderscore_nb.reports.words import rate
+
+COLUMNS = {"user_id": pl.String, "user_label": pl.String, "reason": pl.String, "weight": pl.Float64}
+
+
+def attention(
+    senders: pl.DataFrame,
+    changes: dict[str, pl.DataFrame],
+    funnels: dict[str, pl.DataFrame],
+    policy: ScoringPolicy,
+) -> pl.DataFrame:
+    """Senders with the reasons to look at them, the most pressing first.
+
+    A sender is listed where (1) the score fell by more than noise, (2) a rate lies outside the
+    99.8 % control limits of all senders, on the bad side, or (3) the score is, with 95 %
+    probability, in the lower half of the bands.
+
+    Args:
+        senders: Scores by sender.
+        changes: Changes by sender, keyed by what they are since ("last week").
+        funnels: Senders with `outside`, keyed by `reply_rate` and `bounce_rate`.
+        policy: The bands.
+
+    Returns:
+        `user_id`, `user_label`, `reason` (sentences), `weight` (for sorting only).
+    """
+    found = _fallen(changes) + _outside(funnels) + _low(senders, policy)
+    frame = pl.DataFrame(found, schema=COLUMNS, orient="row")
+    return (
+        frame.group_by("user_id", "user_label", maintain_order=True)
+        .agg(pl.col("reason").str.join(" "), pl.col("weight").sum())
+        .sort(["weight", "user_id"], descending=[True, False])
+    )
+
+
+def _fallen(changes: dict[str, pl.DataFrame]) -> list[tuple[str, str, str, float]]:
+    found = []
+    for since, frame in changes.items():
+        fallen = frame.filter(pl.col("score_certain") & (pl.col("score_change") < 0))
+        for row in fallen.iter_rows(named=True):
+            reason = (
+                f"The score fell by {points(-row['score_change'])} points since {since} "
+                f"({signed(row['score_change_low'])} to {signed(row['score_change_high'])})."
+            )
+            found.append((row["user_id"], row["user_label"], reason, -row["score_change"]))
+    return found
+
+
+def _outside(funnels: dict[str, pl.DataFrame]) -> list[tuple[str, str, str, float]]:
+    found = []
+    for name, (word, bad) in {
+        "bounce_rate": ("bounce", "above"),
+        "reply_rate": ("reply", "below"),
+    }.items():
+        frame = funnels[name]
+        n = "ended" if name == "bounce_rate" else "delivered"
+        centre = (frame[name] * frame[n]).sum() / max(frame[n].sum(), 1)
+        side = pl.col(name) > centre if bad == "above" else pl.col(name) < centre
+        for row in frame.filter(pl.col("outside") & side).iter_rows(named=True):
+            reason = (
+                f"A {word} rate of {rate(row, name)} is {bad} what chance allows around "
+                f"everyone's {percent(centre)}."
+            )
+            found.append((row["user_id"], row["user_label"], reason, 20.0))
+    return found
+
+
+def _low(senders: pl.DataFrame, policy: ScoringPolicy) -> list[tuple[str, str, str, float]]:
+    lower = policy.bands[: len(policy.bands) // 2]
+    if not lower:
+        return []
+    chance = pl.sum_horizontal(f"p_{b.slug}" for b in lower)
+    scored = senders.filter((pl.col("status") == "scored") & (chance >= CERTAIN))
+    edge = policy.bands[len(lower)]
+    return [
+        (
+            row["user_id"],
+            row["user_label"],
+            f"A score of {points(row['score'])} ({points(row['score_low'])}–"
+            f"{points(row['score_high'])}) is certainly below {edge.name}, "
+            f"which starts at {edge.lower:g}.",
+            10.0,
+        )
+        for row in scored.iter_rows(named=True)
+    ]

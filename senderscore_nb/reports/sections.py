@@ -1,0 +1,136 @@
+"""The blocks that the weekly and the sender report share: charts with their tables."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from senderscore_nb import charts
+from senderscore_nb.policy import ScoringPolicy
+from senderscore_nb.reports.blocks import (
+    Column,
+    Figure,
+    Table,
+    count,
+    day,
+    percent,
+    points,
+    signed,
+    signed_percentage_points,
+)
+
+USER = Column("user_label", "Sender")
+SEQUENCE = Column("sequence_label", "Sequence")
+
+RATES = (
+    Column("ended", "Ended", count),
+    Column("reply_rate", "Reply rate", percent),
+    Column("reply_rate_low", "from", percent),
+    Column("reply_rate_high", "to", percent),
+    Column("bounce_rate", "Bounce rate", percent),
+    Column("bounce_rate_low", "from", percent),
+    Column("bounce_rate_high", "to", percent),
+)
+SCORE = (
+    Column("score", "Score", points),
+    Column("score_low", "from", points),
+    Column("score_high", "to", points),
+    Column("verdict", "Band"),
+)
+
+
+def score_table(scored: pl.DataFrame, *keys: Column, caption: str) -> Table:
+    """Scores and rates with their intervals, the best score first."""
+    rows = scored.sort("score", descending=True, nulls_last=True)
+    return Table(rows, [*keys, *SCORE, *RATES], caption)
+
+
+def gauge_wall(scored: pl.DataFrame, policy: ScoringPolicy, *, caption: str) -> Figure:
+    """A gauge for each sender."""
+    table = score_table(scored, USER, caption="Score and rates with 95 % intervals")
+    return Figure(charts.gauge_wall(scored, policy), caption, table)
+
+
+def change_figure(changes: pl.DataFrame, policy: ScoringPolicy, *, since: str) -> Figure:
+    """Scores then and now."""
+    rows = changes.filter(pl.col("score_change").is_not_null()).sort("score_change")
+    drawn = rows.select(
+        pl.col("^(user|sequence)_label$"),
+        "score_before",
+        "score",
+        change="score_change",
+        change_low="score_change_low",
+        change_high="score_change_high",
+        certain="score_certain",
+    )
+    said = (
+        pl.when("score_certain").then(pl.lit("more than noise")).otherwise(pl.lit("within noise"))
+    )
+    table = Table(
+        rows.with_columns(said=said),
+        [
+            USER,
+            Column("score_before", "Before", points),
+            Column("score", "Now", points),
+            Column("score_change", "Change", signed),
+            Column("score_change_low", "from", signed),
+            Column("score_change_high", "to", signed),
+            Column("said", "Is it noise?"),
+            Column("reply_rate_change", "Replies", signed_percentage_points),
+            Column("bounce_rate_change", "Bounces", signed_percentage_points),
+        ],
+        f"Change since {since}, with 95 % intervals",
+    )
+    return Figure(charts.changes(drawn, policy), f"Scores now and {since}.", table)
+
+
+def history_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) -> Figure:
+    """Senders by week."""
+    table = Table(
+        history,
+        [USER, Column("week", "Week of", day), *SCORE, *RATES[:2], RATES[4]],
+        f"Scores over {weeks} weeks, at the end of each week",
+    )
+    caption = f"Each cell is the score over the {weeks} weeks that end with that week."
+    return Figure(charts.heatmap_weeks(history, policy), caption, table)
+
+
+def sequences_figure(cells: pl.DataFrame, policy: ScoringPolicy) -> Figure:
+    """Senders by sequence."""
+    table = Table(cells, [USER, SEQUENCE, *SCORE, *RATES[:2], RATES[4]], "Sender by sequence")
+    return Figure(
+        charts.heatmap_sequences(cells, policy), "The score of each sender in each sequence.", table
+    )
+
+
+def trend_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) -> Figure:
+    """A score over time."""
+    table = Table(
+        history,
+        [Column("week", "Week of", day), *SCORE, *RATES],
+        f"Score over {weeks} weeks, at the end of each week",
+    )
+    caption = f"Each point is the score over the {weeks} weeks that end with that week."
+    return Figure(charts.trend(history, policy), caption, table)
+
+
+def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: str) -> Figure:
+    """A rate against the number of enrollments, with control limits."""
+    word = "Reply" if measure == "reply_rate" else "Bounce"
+    said = pl.when("outside").then(pl.lit("outside")).otherwise(pl.lit("within"))
+    table = Table(
+        rows.with_columns(said=said).sort(measure, descending=True),
+        [
+            USER,
+            RATES[0],
+            Column(measure, f"{word} rate", percent),
+            Column(f"{measure}_low", "from", percent),
+            Column(f"{measure}_high", "to", percent),
+            Column("said", "99.8 % limits"),
+        ],
+        f"{word} rates and control limits",
+    )
+    caption = (
+        f"{word} rates against the number of enrollments. Inside the funnel, chance alone explains "
+        "the difference to everyone's rate."
+    )
+    return Figure(charts.funnel(rows, limits, measure=measure), caption, table)

@@ -1,0 +1,90 @@
+"""The report of one sender: where they stand, what changed, and how their sequences do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from senderscore_nb import charts
+from senderscore_nb.errors import ReportError
+from senderscore_nb.reports import sections
+from senderscore_nb.reports.blocks import Figure, Prose, Summary, Table, day
+from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
+from senderscore_nb.reports.provenance import facts, inputs
+from senderscore_nb.reports.words import SINCE, changed, plural, standing
+
+
+class SenderReport(ReportFrame):
+    """The blocks of one sender's report; the selection names exactly one user."""
+
+    def __post_init__(self) -> None:
+        """Refuses a selection of none or several senders.
+
+        Raises:
+            ReportError: Not exactly one user is selected.
+        """
+        if len(self.selection.users) != 1:
+            raise ReportError(
+                f"This report is about one sender; {len(self.selection.users)} were given.",
+                hint="Give one user id: --user 1003.",
+            )
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """The sender's row of scores."""
+        return self.senders.row(0, named=True)
+
+    def lead(self) -> Prose:
+        """Where the sender stands, in words."""
+        return Prose(
+            [
+                f"Week {self.week_name} ({day(self.week.start)} to {day(self.week.end)}). "
+                f"Scores cover {plural(self.window.days // 7, 'week')}, from "
+                f"{day(self.window.start)}. Policy: {self.policy.label}.",
+                standing(self.who, str(self.who["user_label"])),
+            ],
+            kind="lead",
+        )
+
+    def gauge(self) -> Figure:
+        """The sender's gauge."""
+        table = sections.score_table(self.senders, sections.USER, caption="Score and rates")
+        return Figure(
+            charts.gauge(self.senders, self.policy), "The outer arc is the interval.", table
+        )
+
+    def change_words(self, weeks: int) -> Prose:
+        """What changed since that many weeks ago, and whether it is more than noise."""
+        return Prose(changed(self.changes("user", weeks=weeks), "user_label", SINCE[weeks]))
+
+    def trend(self) -> Figure:
+        """The sender's score over time."""
+        return sections.trend_figure(self.history("user"), self.policy, weeks=HISTORY_WEEKS)
+
+    def sequence_table(self) -> Table:
+        """The sender by sequence."""
+        return sections.score_table(self.sender_sequences, sections.SEQUENCE, caption="By sequence")
+
+    def sequence_chart(self) -> Figure:
+        """The sender by sequence, ranked."""
+        rows = self.sender_sequences.with_columns(
+            user_id=pl.col("sequence_id"), user_label=pl.col("sequence_label")
+        )
+        table = self.sequence_table()
+        return Figure(charts.ranking(rows, self.policy), "Sequences with intervals.", table)
+
+    def summary(self) -> Summary:
+        """The report's figures as data: its JSON twin."""
+        return Summary(
+            {
+                "report": "sender",
+                **facts(self),
+                "inputs": inputs(self).frame,
+                "sender": self.senders,
+                "changes": {SINCE[w]: self.changes("user", weeks=w) for w in SINCE},
+                "sequences": self.sender_sequences,
+                "history": self.history("user"),
+                "policy_text": self.policy.to_toml(),
+            }
+        )

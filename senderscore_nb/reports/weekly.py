@@ -1,0 +1,167 @@
+"""The weekly report: where everybody stands, what changed, and who needs attention."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import polars as pl
+
+from senderscore_nb import charts
+from senderscore_nb.reports import sections
+from senderscore_nb.reports.attention import attention
+from senderscore_nb.reports.blocks import (
+    Column,
+    Figure,
+    Prose,
+    Summary,
+    Table,
+    count,
+    day,
+    signed,
+)
+from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
+from senderscore_nb.reports.provenance import facts, inputs
+from senderscore_nb.reports.words import SINCE, band_counts, changed, plural, standing
+
+_HEATMAP_WEEKS = 13
+
+
+class WeeklyReport(ReportFrame):
+    """The blocks of the weekly report, in the order in which they answer its questions."""
+
+    def lead(self) -> Prose:
+        """Where we stand, in words."""
+        everyone = self.overall.row(0, named=True)
+        return Prose(
+            [
+                f"Week {self.week_name} ({day(self.week.start)} to {day(self.week.end)}). "
+                f"Scores cover {plural(self.window.days // 7, 'week')}, from "
+                f"{day(self.window.start)}. Selection: {self.selection.describe()}. "
+                f"Policy: {self.policy.label}.",
+                standing(everyone, "Everyone together"),
+                band_counts(self.senders, self.policy),
+            ],
+            kind="lead",
+        )
+
+    def gauges(self) -> Figure:
+        """A gauge for each sender."""
+        return sections.gauge_wall(
+            self.senders, self.policy, caption="Senders by score; the outer arc is the interval."
+        )
+
+    def ranking(self) -> Figure:
+        """Senders ranked, with intervals."""
+        table = sections.score_table(self.senders, sections.USER, caption="Ranked senders")
+        caption = "Ranked senders. Where intervals overlap, the order may be chance."
+        return Figure(charts.ranking(self.senders, self.policy), caption, table)
+
+    @cached_property
+    def sender_changes(self) -> dict[int, pl.DataFrame]:
+        """Changes by sender, by how many weeks back."""
+        return {weeks: self.changes("user", weeks=weeks) for weeks in SINCE}
+
+    def change_words(self, weeks: int) -> Prose:
+        """What changed by more than noise since that many weeks ago."""
+        lines = changed(self.sender_changes[weeks], "user_label", SINCE[weeks])
+        return Prose(lines, listed=len(lines) > 1)
+
+    def change_chart(self, weeks: int) -> Figure:
+        """Scores then and now."""
+        return sections.change_figure(self.sender_changes[weeks], self.policy, since=SINCE[weeks])
+
+    def trend(self) -> Figure:
+        """Everyone together, over time."""
+        return sections.trend_figure(self.history(""), self.policy, weeks=HISTORY_WEEKS)
+
+    def heatmap(self) -> Figure:
+        """Senders by week."""
+        history = self.history("user", last=_HEATMAP_WEEKS)
+        return sections.history_figure(history, self.policy, weeks=HISTORY_WEEKS)
+
+    @cached_property
+    def funnels(self) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
+        """Rows and control limits by rate."""
+        return {name: self.funnel(name) for name in ("reply_rate", "bounce_rate")}
+
+    def funnel_chart(self, measure: str) -> Figure:
+        """A rate against n."""
+        rows, limits = self.funnels[measure]
+        return sections.funnel_figure(rows, limits, measure=measure)
+
+    @cached_property
+    def attention_rows(self) -> pl.DataFrame:
+        """Senders to look at, with reasons."""
+        return attention(
+            self.senders,
+            {SINCE[weeks]: frame for weeks, frame in self.sender_changes.items()},
+            {name: rows for name, (rows, _) in self.funnels.items()},
+            self.policy,
+        )
+
+    def attention(self) -> Table:
+        """Who needs attention, and why."""
+        columns = [sections.USER, Column("reason", "Why")]
+        return Table(self.attention_rows, columns, "Who needs attention", empty="Nobody this week.")
+
+    def collecting(self) -> Table:
+        """Who has no score yet, how many enrollments are missing, and when they are there."""
+        rows = self.senders.filter(pl.col("status") == "collecting").sort("missing")
+        columns = [
+            sections.USER,
+            Column("ended", "Ended so far", count),
+            Column("missing", "Still needed", count),
+            Column("expected_on", "Expected on", day),
+            *sections.RATES[1:],
+        ]
+        return Table(rows, columns, "Collecting", empty="Every sender has enough enrollments.")
+
+    def without_score(self) -> Table:
+        """Who has no score for another reason."""
+        rows = self.senders.filter(pl.col("status").is_in(["no_paid_seat", "not_computable"]))
+        columns = [sections.USER, Column("verdict", "Why"), sections.RATES[0]]
+        return Table(rows, columns, "Without a score", empty="Nobody else is without a score.")
+
+    def sequence_table(self) -> Table:
+        """How the sequences do, with their change since four weeks ago."""
+        moved = self.changes("sequence", weeks=4).select(
+            "sequence_id", "score_change", "score_certain"
+        )
+        said = (
+            pl.when("score_certain")
+            .then(pl.lit("more than noise"))
+            .when(pl.col("score_change").is_not_null())
+            .then(pl.lit("within noise"))
+        )
+        rows = self.sequences.join(moved, on="sequence_id", how="left").with_columns(said=said)
+        columns = [
+            sections.SEQUENCE,
+            *sections.SCORE,
+            *sections.RATES,
+            Column("score_change", "Since four weeks ago", signed),
+            Column("said", "Is it noise?"),
+        ]
+        ranked = rows.sort("score", descending=True, nulls_last=True)
+        return Table(ranked, columns, "Sequences over all senders")
+
+    def sequence_heatmap(self) -> Figure:
+        """Senders by sequence."""
+        return sections.sequences_figure(self.sender_sequences, self.policy)
+
+    def summary(self) -> Summary:
+        """The report's figures as data: its JSON twin."""
+        return Summary(
+            {
+                "report": "weekly",
+                **facts(self),
+                "inputs": inputs(self).frame,
+                "everyone": self.overall,
+                "senders": self.senders,
+                "changes": {SINCE[w]: frame for w, frame in self.sender_changes.items()},
+                "attention": self.attention_rows.drop("weight"),
+                "sequences": self.sequences,
+                "sender_sequences": self.sender_sequences,
+                "history": self.history("user", last=_HEATMAP_WEEKS),
+                "policy_text": self.policy.to_toml(),
+            }
+        )
