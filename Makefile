@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)  ## make .venv with the pinned dependencies
 
 report: $(STAMP)  ## write the weekly report of data/sample to out/
-	@$(BIN)/senderscore report data/sample --output out
+	@$(BIN)/senderscore report data/sample --timezone Europe/Stockholm --output out
 
 browser:
 	@sh tests/install_browser.sh

@@ -1,0 +1,188 @@
+"""Pieces that several charts share: data, band colours, strips behind, tooltips, the empty chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import altair as alt
+
+from senderscore_nb.charts import words
+from senderscore_nb.charts.palette import band_colours
+from senderscore_nb.charts.standing import Standing
+from senderscore_nb.policy import ScoringPolicy
+
+AnyChart = TypeVar(
+    "AnyChart", alt.Chart, alt.LayerChart, alt.FacetChart, alt.HConcatChart, alt.VConcatChart
+)
+
+SMALL = 11
+"""Size of ordinary text in charts, in pixels."""
+
+
+def data(rows: Iterable[Mapping[str, Any]]) -> alt.InlineData:
+    """Rows as inline data: what is None is left out, and numbers are kept to four decimals."""
+    return alt.InlineData(
+        values=[{k: _short(v) for k, v in row.items() if v is not None} for row in rows]
+    )
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, float):
+        rounded = round(value, 4)
+        return int(rounded) if rounded == int(rounded) else rounded
+    return value
+
+
+def band_colour(policy: ScoringPolicy, *, legend: bool = False) -> alt.Color:
+    """The field `band` (a band's label) as colour, in the policy's order."""
+    names = words.band_labels(policy)
+    shown = alt.Legend(orient="top", title=None, offset=10, columnPadding=16) if legend else None
+    scale = alt.Scale(domain=names, range=band_colours(policy))
+    return alt.Color("band:N", scale=scale, legend=shown, sort=None)
+
+
+def bounds(policy: ScoringPolicy) -> list[tuple[str, float, float]]:
+    """Each band's label, lower and upper edge."""
+    lowers = [band.lower for band in policy.bands]
+    # A policy without points has no extent; one keeps the axis drawable.
+    uppers = [*lowers[1:], policy.most or 1.0]
+    return list(zip(words.band_labels(policy), lowers, uppers, strict=True))
+
+
+def score_scale(policy: ScoringPolicy) -> alt.Scale:
+    """From no points to the most that the policy gives."""
+    return alt.Scale(domain=[0, policy.most or 1.0], nice=False, zero=True)
+
+
+def score_ticks(policy: ScoringPolicy) -> list[float]:
+    """The edges of the bands, where a score's axis is marked."""
+    return [*(band.lower for band in policy.bands), policy.most or 1.0]
+
+
+def strips(policy: ScoringPolicy, axis: alt.X | alt.Y, *, across: bool) -> alt.Chart:
+    """The bands as pale strips behind a score's axis.
+
+    Args:
+        policy: Whose bands.
+        axis: The axis that the score is drawn on; its field must be `low`.
+        across: The score runs from left to right.
+    """
+    rows = data({"band": n, "low": lo, "high": hi} for n, lo, hi in bounds(policy))
+    mark = alt.Chart(rows).mark_rect(opacity=0.17, aria=False)
+    if across:
+        return mark.encode(x=axis, x2="high:Q", color=band_colour(policy))
+    return mark.encode(y=axis, y2="high:Q", color=band_colour(policy))
+
+
+def strip_names(
+    policy: ScoringPolicy, length: float, *, across: bool, size: float = SMALL
+) -> alt.Chart:
+    """The bands' names beside the strips: above where the score runs across, else at the right."""
+    most = policy.most or 1.0
+    rows = []
+    taken = float("-inf")
+    for name, low, high in bounds(policy):
+        centre = (low + high) / 2
+        place = centre / most * length
+        for text in (name, name[:1]):
+            half = (words.width_of(text, size) if across else size) / 2
+            if place - half >= taken:
+                rows.append({"low": centre, "text": text})
+                taken = place + half + (4 if across else 0)
+                break
+    chart = alt.Chart(data(rows))
+    if across:
+        return chart.mark_text(style="muted", fontSize=size, aria=False).encode(
+            x=alt.X("low:Q"), y=alt.value(-10), text="text:N"
+        )
+    return chart.mark_text(
+        style="muted", fontSize=size, align="left", dx=6, baseline="middle", aria=False
+    ).encode(y=alt.Y("low:Q"), x=alt.value("width"), text="text:N")
+
+
+def facts(standing: Standing) -> dict[str, str]:
+    """What a tooltip says about a row, under the fields that `tooltip` names."""
+    said = {"who": standing.name, "n": words.count(standing.ended)}
+    if standing.sequence and standing.sequence != standing.name:
+        said["seq"] = standing.sequence
+    if standing.period is not None:
+        said["when"] = words.day(standing.period)
+    if standing.score is not None:
+        probability = standing.number("band_probability")
+        sure = "" if probability is None else f" ({probability:.0%})"
+        said["s"] = f"{standing.score:.1f}"
+        if standing.low is not None and standing.high is not None:
+            said["s"] += f" ({words.span(standing.low, standing.high)})"
+        said["v"] = standing.verdict + sure
+    else:
+        said["v"] = standing.verdict
+        if standing.status == "collecting":
+            said["v"] += f": {standing.needed}"
+    for field, measure in (("r", "reply_rate"), ("b", "bounce_rate")):
+        if standing.number(measure) is not None:
+            said[field] = standing.rate(measure)
+    return said
+
+
+_TOOLTIP = {
+    "who": "Name",
+    "seq": "Sequence",
+    "when": "From",
+    "s": "Score",
+    "v": "Band",
+    "n": "Ended",
+    "r": "Replies",
+    "b": "Bounces",
+}
+
+
+def tooltip(rows: Sequence[Mapping[str, Any]]) -> list[alt.Tooltip]:
+    """The tooltip of rows with `facts`: what none of them has is left out."""
+    return [
+        alt.Tooltip(f"{field}:N", title=title)
+        for field, title in _TOOLTIP.items()
+        if any(field in row for row in rows)
+    ]
+
+
+def footnote(policy: ScoringPolicy) -> alt.TitleParams:
+    """The policy in force, as a small line under the chart."""
+    return note(f"Policy {words.clip(policy.label, 110)}")
+
+
+def note(text: str) -> alt.TitleParams:
+    """A small line under the chart."""
+    return alt.TitleParams(
+        text=text,
+        orient="bottom",
+        anchor="start",
+        frame="bounds",
+        style="footnote",
+        fontSize=10,
+        fontWeight="normal",
+        offset=10,
+    )
+
+
+def nothing(what: str) -> alt.LayerChart:
+    """A chart that says that there is nothing to show."""
+    text = (
+        alt.Chart(data([{"text": "Nothing to show"}]))
+        .mark_text(style="muted", fontSize=14, fontStyle="italic")
+        .encode(x=alt.value(110), y=alt.value(30), text="text:N")
+    )
+    return alt.layer(text).properties(
+        width=220, height=60, description=f"{what}: nothing to show, the data has no rows."
+    )
+
+
+def with_narrow(chart: AnyChart, narrow: AnyChart) -> AnyChart:
+    """A chart that carries the variant that a page shows on a narrow screen.
+
+    Args:
+        chart: The chart.
+        narrow: The same at a smaller width; travels in `usermeta.senderscore.narrow`.
+    """
+    spec = {k: v for k, v in narrow.to_dict().items() if k not in ("config", "$schema")}
+    return chart.properties(usermeta={"senderscore": {"narrow": spec}})

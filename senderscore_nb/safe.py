@@ -1,0 +1,107 @@
+"""Text from outside made harmless: in spreadsheets, in file names, in messages; and whole files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import unicodedata
+from pathlib import Path
+
+import polars as pl
+
+MOST_CHARACTERS = 80
+"""The longest file name, without ending, that `safe_filename` makes."""
+
+_FORMULA = r"^\s*[=+\-@]|^[\t\r]"
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)")
+_HASH_CHARACTERS = 8
+
+
+def spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with an apostrophe before each text that a spreadsheet would run as a formula.
+
+    Args:
+        frame: Any columns. Text, categories and enums are looked at; numbers are left alone.
+
+    Returns:
+        The same columns; texts that begin with `=`, `+`, `-` or `@` (also after space), a tab or a
+        carriage return begin with `'`.
+
+    >>> spreadsheet_safe(pl.DataFrame({"a": ["=1+1", "plain"]}))["a"].to_list()
+    ["'=1+1", 'plain']
+    """
+    texts = [
+        name
+        for name, kind in frame.schema.items()
+        if kind in (pl.String, pl.Categorical, pl.Enum)
+    ]
+    safe = []
+    for name in texts:
+        text = frame.get_column(name).cast(pl.String)
+        quoted = text.str.contains(_FORMULA)
+        if quoted.any():
+            safe.append(("'" + text).zip_with(quoted.fill_null(value=False), text).alias(name))
+    return frame.with_columns(safe)
+
+
+def safe_filename(text: str) -> str:
+    """A file name, without ending, for any text.
+
+    ASCII letters, digits, `_` and `-`; never empty, never a reserved name, at most 80 characters.
+    A text that is already such a name stays as it is; any other gets the start of its SHA-256, so
+    that two texts which look alike afterwards still have two names.
+
+    >>> safe_filename("weekly-2026-W46")
+    'weekly-2026-W46'
+    >>> safe_filename("../../etc/x").startswith("etc-x-")
+    True
+    """
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
+    slug = re.sub(r"[^A-Za-z0-9_]+", "-", ascii_text).strip("-")
+    reserved = _RESERVED.fullmatch(slug)
+    if slug and slug == text and len(slug) <= MOST_CHARACTERS and not reserved:
+        return slug
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
+    short = slug[: MOST_CHARACTERS - _HASH_CHARACTERS - 1].rstrip("-") or "unnamed"
+    return f"{short}-{digest}"
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Write a file so that it appears whole or not at all; text is written as UTF-8.
+
+    Raises:
+        OSError: The file cannot be written. What was there before is still there.
+    """
+    path = Path(path)
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def shown(text: object, *, most: int = 60) -> str:
+    """A text from outside as it may stand in a message: short, on one line, nothing invisible.
+
+    >>> shown("a\\x1b[31m\\nb")
+    'a [31m b'
+    """
+    cut = str(text)[: most + 1]
+    clean = "".join(c if c.isprintable() else " " for c in cut)
+    return clean if len(clean) <= most else clean[: most - 1] + "…"
+
+
+def shown_series(texts: pl.Series, *, most: int = 60) -> pl.Series:
+    """`shown` for a whole column."""
+    cut = texts.cast(pl.String).str.slice(0, most + 1)
+    clean = cut.str.replace_all(r"[\p{C}\p{Zl}\p{Zp}]+", " ")
+    long = (clean.str.len_chars() > most).fill_null(value=False)
+    return (clean.str.slice(0, most - 1) + "…").zip_with(long, clean)

@@ -1,0 +1,20 @@
+"""The outside world → enrollments of the contract, and what was rejected on the way."""
+
+from senderscore_nb.sources.aggregate import read_aggregate
+from senderscore_nb.sources.enrollments import read_enrollments
+from senderscore_nb.sources.mapping import Mapping, load_mapping, mapping_names
+from senderscore_nb.sources.reading import Reading, SourceFile, describe, write_rejects
+from senderscore_nb.sources.roster import read_roster
+
+__all__ = [
+    "Mapping",
+    "Reading",
+    "SourceFile",
+    "describe",
+    "load_mapping",
+    "mapping_names",
+    "read_aggregate",
+    "read_enrollments",
+    "read_roster",
+    "write_rejects",
+]

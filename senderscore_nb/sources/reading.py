@@ -1,0 +1,145 @@
+"""What reading gives: accepted rows, rejected rows, and what was done with each file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from senderscore_nb.errors import ReadError
+from senderscore_nb.safe import spreadsheet_safe, write_atomically
+from senderscore_nb.sources.parse import shorten
+
+REJECTED = pl.Schema(
+    {"file": pl.String(), "line": pl.Int64(), "reason": pl.String(), "row": pl.String()}
+)
+
+_EXAMPLES = 3
+_KINDS = 12
+DUPLICATE = "exact duplicate of "
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read.
+
+    Attributes:
+        path: As it was given.
+        sha256: Of its bytes.
+        size: In bytes.
+        rows: Rows below the header; blank lines are not rows.
+        form: csv, xlsx or parquet.
+        encoding: Of a text file.
+        delimiter: Of a text file.
+        decimal: The decimal mark of its numbers.
+        mapping: The name of the mapping that was used.
+        mapped: Header → column.
+        unmapped: Headers that were left, each with the nearest known label or "".
+    """
+
+    path: str
+    sha256: str
+    size: int
+    rows: int
+    form: str
+    encoding: str | None
+    delimiter: str | None
+    decimal: str
+    mapping: str
+    mapped: dict[str, str]
+    unmapped: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return Path(self.path).name
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Accepted and rejected rows; together they are all that was read.
+
+    Attributes:
+        accepted: Enrollments of the contract (or tallies, for an aggregate source).
+        rejected: `file`, `line`, `reason` and `row`, the row as it was read, as JSON.
+        files: The files.
+        duplicates: How many of the rejected rows are exact duplicates of an accepted one.
+    """
+
+    accepted: pl.DataFrame
+    rejected: pl.DataFrame
+    files: tuple[SourceFile, ...]
+    duplicates: int = 0
+
+    @property
+    def read(self) -> int:
+        """Rows that were read."""
+        return sum(file.rows for file in self.files)
+
+
+def describe(reading: Reading) -> str:
+    """What was read, mapped, left and rejected, as lines of text."""
+    lines: list[str] = []
+    for file in reading.files:
+        lines += _file_lines(file)
+    accepted, rejected = reading.accepted.height, reading.rejected.height
+    lines.append(f"{reading.read} rows read = {accepted} accepted + {rejected} rejected.")
+    if reading.duplicates:
+        lines.append(
+            f"{reading.duplicates} of the rejected rows are exact duplicates; each enrollment is "
+            "counted once."
+        )
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for where, line, reason in reading.rejected.select("file", "line", "reason").iter_rows():
+        kinds[_kind(reason)].append(f"      {where}:{line}  {shorten(reason)}")
+    common = sorted(kinds.items(), key=lambda item: -len(item[1]))
+    for kind, places in common[:_KINDS]:
+        lines.append(f"  {len(places)} × {kind}")
+        lines += places[:_EXAMPLES]
+    if len(common) > _KINDS:
+        lines.append(f"  … and {len(common) - _KINDS} more reasons")
+    return "\n".join(lines)
+
+
+def write_rejects(reading: Reading, path: str | Path) -> None:
+    """Rejected rows as CSV that is safe to open in a spreadsheet.
+
+    Raises:
+        ReadError: The file cannot be written.
+    """
+    content = "\ufeff" + spreadsheet_safe(reading.rejected).write_csv()
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise ReadError(f"Rejected rows cannot be written ({error}).", where=str(path)) from None
+
+
+def _file_lines(file: SourceFile) -> list[str]:
+    form = ", ".join(
+        part
+        for part in (
+            file.form,
+            file.encoding,
+            f"delimiter {file.delimiter!r}" if file.delimiter else None,
+            f"decimal {file.decimal!r}",
+        )
+        if part
+    )
+    lines = [
+        f"{file.path}: {file.rows} rows ({form}); mapping {file.mapping}, "
+        f"{len(file.mapped)} headers mapped"
+    ]
+    lines += [f"  {shorten(header)!r} → {column}" for header, column in file.mapped.items()]
+    for header, near in file.unmapped.items():
+        hint = f" (near {near!r})" if near else ""
+        lines.append(f"  {shorten(header)!r} is not mapped{hint}")
+    return lines
+
+
+def _kind(reason: str) -> str:
+    """A reason without the value that was found, so that equal reasons count together."""
+    if reason.startswith(DUPLICATE):
+        return "exact duplicate"
+    return reason.split(": ")[0]
