@@ -1,119 +1,136 @@
-"""Scores before and now, and whether the change is more than noise."""
+"""Scores then and now."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 import polars as pl
 
-from senderscore_nb.charts.rows import (
-    interval,
-    listed,
-    named,
-    nothing,
-    signed,
-    values,
-    with_nulls,
-)
-from senderscore_nb.charts.strips import around, strips
+from senderscore_nb.charts import words
+from senderscore_nb.charts.layers import data, footnote, most, nothing, strip_names, strips
+from senderscore_nb.charts.ranking import names_axis
+from senderscore_nb.charts.standing import labels, number, require
 from senderscore_nb.policy import ScoringPolicy
 
-_ROW = 25
+_ROOM = 6.0
 
 
 def changes(
-    change_frame: pl.DataFrame, policy: ScoringPolicy, *, width: int = 480
-) -> alt.Chart | alt.LayerChart:
-    """Each score before and now as a dumbbell, the largest gain first.
+    change: pl.DataFrame, policy: ScoringPolicy, *, width: int = 520, step: int = 26
+) -> alt.LayerChart:
+    """From the score before to the score now, an arrow for each row, the greatest gain first.
+
+    A change of more than noise is a bold arrow with a filled head; one within noise is a thin
+    dashed line with a hollow head, and says so in words.
 
     Args:
-        change_frame: `user_label` (or `sequence_label`), `score_before`, `score`, `change`,
-            `change_low`, `change_high` (points), and `certain` (Boolean: more than noise).
-        policy: Its bands are the strips.
-        width: Of the scale in pixels.
+        change: Columns `score_before`, `score`, `change` (points), `certain` (Boolean: more than
+            noise; null counts as noise), `user_label` or `user_id`, and where known
+            `change_low`, `change_high`. Rows without a change are left out.
+        policy: The policy both were scored with.
+        width: Of the score's axis, in pixels.
+        step: Height of a row, in pixels.
 
     Returns:
-        An arrow in full strength where the change is more than noise; a thin line to a hollow
-        point where it is not, with the word beside it.
+        A layered chart with a description.
+
+    Raises:
+        ContractError: A column is missing.
     """
-    title = "Change of scores"
-    if change_frame.is_empty():
-        return nothing(title)
-    rows = with_nulls(change_frame, change_low=pl.Float64(), change_high=pl.Float64())
-    sure = pl.col("certain").fill_null(value=False)
-    moved = pl.when(pl.col("change") < 0).then(pl.lit("fell")).otherwise(pl.lit("rose"))
-    rows = (
-        named(rows)
-        .filter(pl.col("change").is_not_null())
-        .with_columns(
-            text=signed("change") + pl.when(sure).then(pl.lit("")).otherwise(pl.lit(" (noise)")),
-            moved=pl.when(sure).then(moved).otherwise(pl.lit("noise")),
-            range=interval("change_low", "change_high"),
-        )
-        .sort("change", "label", descending=[True, False])
-    )
-    if rows.is_empty():
-        return nothing(title)
-    domain = around(policy, rows["score_before"], rows["score"])
-    columns = ["label", "score_before", "score", "text", "moved", "range"]
+    require(change, "score_before", "score", "change", "certain")
+    rows = _rows(change)
+    if not rows:
+        return nothing("Changes")
+    domain = _domain(rows, policy)
+    y = names_axis([r["who"] for r in rows])
     return alt.layer(
-        *strips(policy, along="x", domain=domain),
-        *_dumbbells(rows["label"].to_list()),
-        data=values(rows, columns),
-        description=f"{title}: {_words(rows)}",
+        strips(policy, across=True, domain=domain),
+        strip_names(policy, width, across=True, domain=domain),
+        *_arrows([r for r in rows if r["certain"]], y, certain=True),
+        *_arrows([r for r in rows if not r["certain"]], y, certain=False),
+    ).properties(
         width=width,
-        height=alt.Step(_ROW),
+        height=alt.Step(step),
+        title=footnote(policy),
+        description=_describe(rows, policy),
     )
 
 
-def _dumbbells(labels: list[str]) -> list[alt.Chart]:
-    hover = [
-        alt.Tooltip("label:N", title="Who"),
-        alt.Tooltip("score_before:Q", title="Before", format=".1f"),
+def _rows(change: pl.DataFrame) -> list[dict[str, Any]]:
+    names = _named(change)
+    rows = []
+    for who, row in zip(names, change.iter_rows(named=True), strict=True):
+        before, now, delta = (number(row[c]) for c in ("score_before", "score", "change"))
+        if before is None or now is None or delta is None:
+            continue
+        low, high = number(row.get("change_low")), number(row.get("change_high"))
+        known = low is not None and high is not None
+        said = f" ({words.signed(low or 0.0)} to {words.signed(high or 0.0)})" if known else ""
+        certain = row["certain"] is True
+        rows.append(
+            {
+                "who": who,
+                "before": before,
+                "score": now,
+                "change": delta,
+                "certain": certain,
+                "text": words.signed(delta) + ("" if certain else " (noise)"),
+                "deg": 90 if delta >= 0 else -90,
+                "said": words.signed(delta) + said,
+                "sure": "more than noise" if certain else "within noise",
+            }
+        )
+    return sorted(rows, key=lambda r: (-r["change"], r["who"]))
+
+
+def _named(change: pl.DataFrame) -> list[str]:
+    names = labels(change, ("user", "sequence"))
+    return words.distinct(names, [str(i + 1) for i in range(len(names))])
+
+
+def _domain(rows: Sequence[Mapping[str, Any]], policy: ScoringPolicy) -> tuple[float, float]:
+    values = [r[c] for r in rows for c in ("before", "score")]
+    room = max(_ROOM, 0.1 * (max(values) - min(values)))
+    return max(0.0, min(values) - room), min(most(policy), max(values) + room)
+
+
+def _arrows(rows: Sequence[Mapping[str, Any]], y: alt.Y, *, certain: bool) -> list[alt.Chart]:
+    if not rows:
+        return []
+    chart = alt.Chart(data(rows))
+    said = [
+        alt.Tooltip("who:N", title="Name"),
+        alt.Tooltip("before:Q", title="Before", format=".1f"),
         alt.Tooltip("score:Q", title="Now", format=".1f"),
-        alt.Tooltip("text:N", title="Change"),
-        alt.Tooltip("range:N", title="95 % interval"),
+        alt.Tooltip("said:N", title="Change"),
+        alt.Tooltip("sure:N", title="Is it noise?"),
     ]
-    axis = alt.Axis(labelLimit=180, title=None, labelPadding=8)
-    base = alt.Chart().encode(y=alt.Y("label:N", scale=alt.Scale(domain=labels), axis=axis))
-    before = alt.X("score_before:Q", title="Score")
-    now = alt.X("score:Q", title="Score")
-    certain = alt.FieldOneOfPredicate(field="moved", oneOf=["rose", "fell"])
-    noise = alt.FieldEqualPredicate(field="moved", equal="noise")
-    shape = alt.Shape(
-        "moved:N",
-        scale=alt.Scale(domain=["rose", "fell"], range=["triangle-right", "triangle-left"]),
-        legend=None,
-    )
-    sure = [
-        base.mark_rule(style="ink", strokeWidth=3).encode(x=before, x2="score:Q"),
-        base.mark_tick(style="ink", thickness=3, height=11).encode(x=before),
-        base.mark_point(style="ink", filled=True, size=130, opacity=1).encode(
-            x=now, shape=shape, tooltip=hover
+    dash = {} if certain else {"strokeDash": [3, 3]}
+    head = "point" if certain else "hollow"
+    line = "moved" if certain else "steady"
+    return [
+        chart.mark_rule(style=line, **dash).encode(x="before:Q", x2="score:Q", y=y, tooltip=said),
+        chart.mark_point(filled=True, opacity=1, size=34, style="hollow", strokeWidth=1.5).encode(
+            x="before:Q", y=y, tooltip=said
         ),
-        base.mark_text(style="ink", align="left", fontWeight=600, dx=12).encode(
-            x=alt.value("width"), text="text:N", tooltip=hover
-        ),
+        chart.mark_point(
+            filled=True, opacity=1, shape="triangle", size=120 if certain else 80, style=head
+        ).encode(x="score:Q", y=y, angle=alt.Angle("deg:Q", scale=None), tooltip=said),
+        chart.mark_text(
+            style="strong" if certain else "muted", align="left", dx=12, fontSize=12
+        ).encode(x=alt.value("width"), y=y, text="text:N", tooltip=said),
     ]
-    unsure = [
-        base.mark_rule(style="muted", strokeWidth=1.5).encode(x=before, x2="score:Q"),
-        base.mark_tick(style="muted", thickness=1.5, height=9).encode(x=before),
-        base.mark_point(style="halo", filled=True, size=60, opacity=1).encode(x=now),
-        base.mark_point(style="hollow", size=60, opacity=1).encode(x=now, tooltip=hover),
-        base.mark_text(style="muted", align="left", dx=12).encode(
-            x=alt.value("width"), text="text:N", tooltip=hover
-        ),
-    ]
-    return [m.transform_filter(certain) for m in sure] + [m.transform_filter(noise) for m in unsure]
 
 
-def _words(rows: pl.DataFrame) -> str:
-    parts = []
-    for word, verb in (("rose", "rose"), ("fell", "fell")):
-        found = rows.filter(pl.col("moved") == word)
-        if found.height:
-            names = [f"{label} {text}" for label, text in found.select("label", "text").rows()]
-            parts.append(f"{found.height} {verb} ({listed(names)})")
-    noise = rows.filter(pl.col("moved") == "noise").height
-    if noise:
-        parts.append(f"{noise} within noise")
-    return f"{', '.join(parts)}, of {rows.height}."
+def _describe(rows: Sequence[Mapping[str, Any]], policy: ScoringPolicy) -> str:
+    certain = [r for r in rows if r["certain"]]
+    parts = [
+        f"Scores before and now, {len(rows)} compared: {len(certain)} changed by more than noise."
+    ]
+    best, worst = rows[0], rows[-1]
+    parts.append(f"Greatest gain or smallest loss {best['text']} ({best['who']})")
+    parts.append(f"greatest loss or smallest gain {worst['text']} ({worst['who']})")
+    policy_line = f"Policy {words.clip(policy.label, 110)}."
+    return f"{parts[0]} {'; '.join(parts[1:])}. {policy_line}"

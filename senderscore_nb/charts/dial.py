@@ -15,11 +15,11 @@ from typing import Any
 import altair as alt
 
 from senderscore_nb.charts import words
-from senderscore_nb.charts.layers import band_colour, bounds, data, facts, tooltip
+from senderscore_nb.charts.layers import band_colour, bounds, data, facts, most, tooltip
 from senderscore_nb.charts.standing import Standing
 from senderscore_nb.policy import ScoringPolicy
 
-_NEEDLE = "M-0.055,-0.5Q0,-0.46,0.055,-0.5L0.012,-0.79Q0,-0.81,-0.012,-0.79Z"
+_NEEDLE = "M-0.075,-0.63Q0,-0.57,0.075,-0.63L0.012,-0.96Q0,-0.98,-0.012,-0.96Z"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def angle(score: float, policy: ScoringPolicy) -> float:
     >>> angle(50, load_policy())
     0.0
     """
-    share = min(max(score / (policy.most or 1.0), 0.0), 1.0)
+    share = min(max(score / (most(policy)), 0.0), 1.0)
     return (share - 0.5) * math.pi
 
 
@@ -111,15 +111,14 @@ def text(
     style: str,
     size: float,
     dy: float = 0.0,
-    align: str = "center",
     limit: float | None = None,
 ) -> alt.Chart:
-    """A layer of words: rows with `x`, `y` and `text`."""
-    extra = {} if limit is None else {"limit": limit}
-    mark = alt.MarkDef("text", style=style, fontSize=size, dy=dy, align=align, **extra)
-    chart = alt.Chart(data(rows)).encode(**positions(), text="text:N")
-    chart.mark = mark
-    return chart
+    """A layer of words, centred: rows with `x`, `y` and `text`."""
+    extra: dict[str, Any] = {} if limit is None else {"limit": limit}
+    chart: alt.Chart = alt.Chart(data(rows)).mark_text(
+        style=style, fontSize=round(size, 1), dy=round(dy, 1), aria=False, **extra
+    )
+    return chart.encode(**positions(), text="text:N")
 
 
 def positions() -> dict[str, Any]:
@@ -139,10 +138,9 @@ def hits(dials: Sequence[Dial], size: Size, *, above: float, below: float) -> al
         }
         for d in dials
     ]
-    return (
-        alt.Chart(data(rows))
-        .mark_rect(fill="transparent", tooltip=True)
-        .encode(**positions(), x2="x2:Q", y2="y2:Q", tooltip=tooltip(rows))
+    panels: alt.Chart = alt.Chart(data(rows)).mark_rect(fill="transparent", tooltip=True)
+    return panels.encode(
+        **positions(), x2="x2:Q", y2="y2:Q", tooltip=tooltip(rows), description="who:N"
     )
 
 
@@ -151,15 +149,11 @@ def _at(dial: Dial) -> dict[str, Any]:
 
 
 def _arcs(rows: Iterable[dict[str, Any]], inner: float, outer: float, **mark: Any) -> alt.Chart:
-    return (
-        alt.Chart(data(rows))
-        .mark_arc(innerRadius=inner, outerRadius=outer, **mark)
-        .encode(
-            **positions(),
-            theta=alt.Theta("a:Q", scale=None, stack=None),
-            theta2="b:Q",
-        )
+    arcs: alt.Chart = alt.Chart(data(rows)).mark_arc(
+        innerRadius=inner, outerRadius=outer, aria=False, **mark
     )
+    theta = alt.Theta("a:Q", scale=None, stack=None)
+    return arcs.encode(**positions(), theta=theta, theta2="b:Q")
 
 
 def _bands(dials: Sequence[Dial], policy: ScoringPolicy, size: Size, *, legend: bool) -> alt.Chart:
@@ -190,16 +184,13 @@ def _intervals(dials: Sequence[Dial], policy: ScoringPolicy, size: Size) -> list
 
 
 def _needles(dials: Sequence[Dial], policy: ScoringPolicy, size: Size) -> alt.Chart:
-    rows = (
-        {**_at(d), "deg": math.degrees(angle(d.standing.score or 0.0, policy))} for d in dials
-    )
+    rows = ({**_at(d), "deg": math.degrees(angle(d.standing.score or 0.0, policy))} for d in dials)
     # A shape's unit is half the square root of its size.
-    area = (2 * (size.radius - size.thickness) / 0.79) ** 2
-    return (
-        alt.Chart(data(rows))
-        .mark_point(shape=_NEEDLE, style="needle", filled=True, opacity=1, size=area)
-        .encode(**positions(), angle=alt.Angle("deg:Q", scale=None))
+    area = (2 * (size.radius - size.thickness)) ** 2
+    needles: alt.Chart = alt.Chart(data(rows)).mark_point(
+        shape=_NEEDLE, style="needle", filled=True, opacity=1, size=area, aria=False
     )
+    return needles.encode(**positions(), angle=alt.Angle("deg:Q", scale=None))
 
 
 def _tracks(dials: Sequence[Dial], size: Size) -> alt.Chart:

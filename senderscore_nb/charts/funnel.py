@@ -64,18 +64,28 @@ def _reach(rows: pl.DataFrame, limits: pl.DataFrame) -> float:
 
 def _limits(limits: pl.DataFrame, x: alt.Scale, y: alt.Scale, word: str) -> list[alt.Chart]:
     base = alt.Chart(values(limits)).encode(
-        x=alt.X("n:Q", scale=x, axis=alt.Axis(grid=False, title="Enrollments"))
+        x=alt.X("n:Q", scale=x, axis=alt.Axis(grid=False, title="Enrollments", tickCount=8))
     )
-    axis = alt.Axis(format=".0%", title=word)
+    axis = alt.Axis(format=".0%", title=word, tickCount=6)
 
     def at(column: str) -> alt.Y:
         return alt.Y(f"{column}:Q", scale=y, axis=axis)
 
-    area = base.mark_area(style="data", clip=True, interpolate="monotone", line=False)
-    wide = area.encode(y=at("low_998"), y2="high_998:Q", opacity=alt.value(0.10))
-    close = area.encode(y=at("low_95"), y2="high_95:Q", opacity=alt.value(0.14))
-    centre = base.mark_line(style="data", strokeDash=[5, 4], clip=True).encode(y=at("centre"))
-    return [wide, close, centre]
+    area = base.mark_area(style="funnel", clip=True, interpolate="monotone")
+    wide = area.encode(y=at("low_998"), y2="high_998:Q")
+    close = area.encode(y=at("low_95"), y2="high_95:Q")
+    centre = base.mark_line(style="centre", strokeDash=[5, 4], clip=True).encode(y=at("centre"))
+    return [wide, close, centre, _key(limits)]
+
+
+def _key(limits: pl.DataFrame) -> alt.Chart:
+    centre = limits["centre"].drop_nulls()
+    overall = f"Dashed: {100 * centre[0]:.1f} % overall. " if centre.len() else ""
+    key = f"{overall}Shaded: 95 % and 99.8 % control limits."
+    mark = alt.Chart(alt.InlineData(values=[{"key": key}])).mark_text(
+        style="muted", align="left", baseline="bottom", dy=-8
+    )
+    return mark.encode(x=alt.value(0), y=alt.value(0), text="key:N")
 
 
 def _dots(rows: pl.DataFrame, word: str) -> list[alt.Chart]:
@@ -88,19 +98,17 @@ def _dots(rows: pl.DataFrame, word: str) -> list[alt.Chart]:
     outside = alt.FieldEqualPredicate(field="outside", equal=True)
     inside = alt.FieldEqualPredicate(field="outside", equal=False)
     drawn = [
-        base.mark_point(style="hollow", size=55, fill="transparent", opacity=0.9)
+        base.mark_point(style="hollow", filled=True, size=60, opacity=1)
         .encode(tooltip=hover)
         .transform_filter(inside),
-        base.mark_point(style="ink", filled=True, shape="diamond", size=95, opacity=1)
+        base.mark_point(style="outside", filled=True, shape="diamond", size=110, opacity=1)
         .encode(tooltip=hover)
         .transform_filter(outside),
     ]
     for right, align, dx in ((False, "left", 9), (True, "right", -9)):
         side = alt.FieldEqualPredicate(field="right", equal=right)
         text = base.mark_text(style="ink", align=align, dx=dx, limit=200)
-        drawn.append(
-            text.encode(text="label:N").transform_filter(outside).transform_filter(side)
-        )
+        drawn.append(text.encode(text="label:N").transform_filter(outside).transform_filter(side))
     return drawn
 
 

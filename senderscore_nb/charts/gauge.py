@@ -18,7 +18,7 @@ from senderscore_nb.policy import ScoringPolicy
 _LARGE = Size(radius=120, thickness=24, arc=6, number=42, text=13)
 _NAME_ROOM = 82
 _CARD = 222
-_CARD_HEIGHT = 176
+_CARD_HEIGHT = 168
 _LAST = {"scored": 0, "collecting": 1, "no_paid_seat": 2, "not_computable": 3}
 
 
@@ -53,8 +53,7 @@ def gauge(scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 420) -> a
     below = dial.y + size.text + 4
     layers = dial_layers([dial], policy, size, legend=False)
     if row.scored:
-        layers.append(_band_names(dial, policy, size))
-        layers.append(_edges(dial, policy, size))
+        layers += _around(dial, policy, size)
     here = {"x": dial.x, "y": dial.y}
     layers += [
         text([{"x": dial.x, "y": 10, "text": row.name}], style="strong", size=15, limit=width),
@@ -63,7 +62,8 @@ def gauge(scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 420) -> a
         text([{**here, "text": _rates(row)}], style="muted", size=12, dy=size.text + 50),
         hits([dial], size, above=10, below=size.text + 60),
     ]
-    return alt.layer(*layers).properties(
+    return alt.LayerChart(
+        layer=layers,
         width=width,
         height=below + 58,
         title=footnote(policy),
@@ -129,7 +129,8 @@ def gauge_wall(
         ),
         hits(dials, size, above=20, below=42),
     ]
-    return alt.layer(*layers).properties(
+    return alt.LayerChart(
+        layer=layers,
         width=step * columns,
         height=math.ceil(len(rows) / columns) * height,
         title=footnote(policy),
@@ -181,34 +182,40 @@ def _rates(row: Standing) -> str:
     return ", ".join(parts) or "Replies and bounces are not known"
 
 
-def _band_names(dial: Dial, policy: ScoringPolicy, size: Size) -> alt.Chart:
-    rows = []
+def _around(dial: Dial, policy: ScoringPolicy, size: Size) -> list[alt.Chart]:
+    """The bands' names and edges around the dial; what would run into another text is left out."""
+    names, edges = [], []
     taken: list[tuple[float, float, float, float]] = []
-    for name, low, high in bounds(policy):
-        at = (angle(low, policy) + angle(high, policy)) / 2
-        for shown in (name, name[:1]):
-            wide = words.width_of(shown, 12)
-            x, y = place(dial, size.outer + 10, at)
-            x += wide / 2 * math.sin(at)
-            box = (x - wide / 2, y - 7, x + wide / 2, y + 7)
-            if not any(_overlap(box, other) for other in taken):
-                taken.append(box)
-                rows.append({"x": x, "y": y, "text": shown})
+    limits = bounds(policy)
+    for name, low, high in limits:
+        middle = (angle(low, policy) + angle(high, policy)) / 2
+        for shown in (words.clip(name, 14), words.clip(name, 3)):
+            if row := _fitting(dial, size, middle, shown, 12, taken):
+                names.append(row)
                 break
-    return text(rows, style="ink", size=12)
+    for edge in [low for _, low, _ in limits] + [limits[-1][2]]:
+        if row := _fitting(dial, size, angle(edge, policy), f"{edge:g}", 10, taken):
+            edges.append(row)
+    return [text(names, style="ink", size=12), text(edges, style="muted", size=10)]
 
 
-def _edges(dial: Dial, policy: ScoringPolicy, size: Size) -> alt.Chart:
-    rows = []
-    last = -math.inf
-    for _, low, _ in bounds(policy)[1:]:
-        at = angle(low, policy)
-        if at - last < 0.2:
-            continue
-        x, y = place(dial, size.radius - size.thickness - 9, at)
-        rows.append({"x": x, "y": y, "text": f"{low:g}"})
-        last = at
-    return text(rows, style="muted", size=10)
+def _fitting(
+    dial: Dial,
+    size: Size,
+    at: float,
+    shown: str,
+    font: int,
+    taken: list[tuple[float, float, float, float]],
+) -> dict[str, object] | None:
+    """A text at an angle outside the dial, unless it runs into one that is there already."""
+    wide = words.width_of(shown, font)
+    x, y = place(dial, size.outer + 10, at)
+    x += wide / 2 * math.sin(at)
+    box = (x - wide / 2, y - font / 2, x + wide / 2, y + font / 2)
+    if any(_overlap(box, other) for other in taken):
+        return None
+    taken.append(box)
+    return {"x": x, "y": y, "text": shown}
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

@@ -160,9 +160,9 @@ def _grid(
     fill = alt.Fill("band:N", scale=band_scale(policy), legend=legend)
     ink = alt.Color("band:N", scale=ink_scale(policy), legend=None)
     filled = base.mark_rect().encode(fill=fill, tooltip=hover)
-    outlined = base.mark_rect(
-        style="hollow", fill="transparent", strokeWidth=1, opacity=0.6, strokeDash=[2, 2], cornerRadius=3
-    ).encode(tooltip=hover)
+    outlined = base.mark_rect(style="outline", strokeWidth=1, strokeDash=[2, 2]).encode(
+        tooltip=hover
+    )
     # The theme's list of fonts, repeated in each cell, would be half of the picture's size.
     number = base.mark_text(fontSize=10.5, font="sans-serif").encode(
         color=ink, text=alt.Text("score:Q", format=".0f")
@@ -186,7 +186,7 @@ def _grid(
 def _key(cells: pl.DataFrame) -> alt.Chart:
     """The signs of cells without a score, below the cells."""
     found = set(cells.filter(pl.col("score").is_null())["status"].cast(pl.String))
-    key = "     ".join(words for status, words in _KEY.items() if status in found)
+    key = ", ".join(words for status, words in _KEY.items() if status in found)
     mark = alt.Chart(alt.InlineData(values=[{"key": key}])).mark_text(
         style="muted", align="left", baseline="top", dy=8
     )

@@ -1,4 +1,4 @@
-"""Pieces that several charts share: data, band colours, strips behind, tooltips, the empty chart."""
+"""What several charts share: data, band colours, strips behind, tooltips, the empty chart."""
 
 from __future__ import annotations
 
@@ -42,49 +42,75 @@ def band_colour(policy: ScoringPolicy, *, legend: bool = False) -> alt.Color:
     return alt.Color("band:N", scale=scale, legend=shown, sort=None)
 
 
-def bounds(policy: ScoringPolicy) -> list[tuple[str, float, float]]:
-    """Each band's label, lower and upper edge."""
+def bounds(
+    policy: ScoringPolicy, domain: tuple[float, float] | None = None
+) -> list[tuple[str, float, float]]:
+    """Each band's label, lower and upper edge; within a domain, where one is given."""
     lowers = [band.lower for band in policy.bands]
-    # A policy without points has no extent; one keeps the axis drawable.
-    uppers = [*lowers[1:], policy.most or 1.0]
-    return list(zip(words.band_labels(policy), lowers, uppers, strict=True))
+    uppers = [*lowers[1:], most(policy)]
+    low, high = domain or (0.0, most(policy))
+    cut = zip(words.band_labels(policy), lowers, uppers, strict=True)
+    return [(n, max(a, low), min(b, high)) for n, a, b in cut if a < high and b > low]
 
 
-def score_scale(policy: ScoringPolicy) -> alt.Scale:
-    """From no points to the most that the policy gives."""
-    return alt.Scale(domain=[0, policy.most or 1.0], nice=False, zero=True)
+def most(policy: ScoringPolicy) -> float:
+    """The upper end of the score's axis; a policy that gives no points has one all the same."""
+    return policy.most or 1.0
 
 
-def score_ticks(policy: ScoringPolicy) -> list[float]:
-    """The edges of the bands, where a score's axis is marked."""
-    return [*(band.lower for band in policy.bands), policy.most or 1.0]
+def score_axis(
+    policy: ScoringPolicy, domain: tuple[float, float] | None = None, *, title: str | None = "Score"
+) -> dict[str, Any]:
+    """Scale, axis and title of a score's axis, marked at the edges of the bands."""
+    low, high = domain or (0.0, most(policy))
+    ticks = [v for v in (*(b.lower for b in policy.bands), most(policy)) if low <= v <= high]
+    return {
+        "scale": alt.Scale(domain=[low, high], nice=False, zero=False),
+        "axis": alt.Axis(values=ticks, grid=False, title=title, labelOverlap=True),
+    }
 
 
-def strips(policy: ScoringPolicy, axis: alt.X | alt.Y, *, across: bool) -> alt.Chart:
+def strips(
+    policy: ScoringPolicy,
+    *,
+    across: bool,
+    domain: tuple[float, float] | None = None,
+    title: str | None = "Score",
+) -> alt.Chart:
     """The bands as pale strips behind a score's axis.
 
     Args:
         policy: Whose bands.
-        axis: The axis that the score is drawn on; its field must be `low`.
-        across: The score runs from left to right.
+        across: The score runs from left to right, else upwards.
+        domain: The part of the scale that is drawn; all of it unless given.
+        title: Of the axis.
     """
-    rows = data({"band": n, "low": lo, "high": hi} for n, lo, hi in bounds(policy))
+    rows = data({"band": n, "low": lo, "high": hi} for n, lo, hi in bounds(policy, domain))
     mark = alt.Chart(rows).mark_rect(opacity=0.17, aria=False)
+    axis = score_axis(policy, domain, title=title)
     if across:
-        return mark.encode(x=axis, x2="high:Q", color=band_colour(policy))
-    return mark.encode(y=axis, y2="high:Q", color=band_colour(policy))
+        return mark.encode(x=alt.X("low:Q", **axis), x2="high:Q", color=band_colour(policy))
+    return mark.encode(y=alt.Y("low:Q", **axis), y2="high:Q", color=band_colour(policy))
 
 
 def strip_names(
-    policy: ScoringPolicy, length: float, *, across: bool, size: float = SMALL
+    policy: ScoringPolicy,
+    length: float,
+    *,
+    across: bool,
+    domain: tuple[float, float] | None = None,
+    size: float = SMALL,
 ) -> alt.Chart:
-    """The bands' names beside the strips: above where the score runs across, else at the right."""
-    most = policy.most or 1.0
+    """The bands' names beside the strips: above where the score runs across, else at the right.
+
+    A name without room is shortened to its first letter, and left out where that has none.
+    """
+    start, end = domain or (0.0, most(policy))
     rows = []
     taken = float("-inf")
-    for name, low, high in bounds(policy):
+    for name, low, high in bounds(policy, domain):
         centre = (low + high) / 2
-        place = centre / most * length
+        place = (centre - start) / (end - start) * length
         for text in (name, name[:1]):
             half = (words.width_of(text, size) if across else size) / 2
             if place - half >= taken:
@@ -172,8 +198,11 @@ def nothing(what: str) -> alt.LayerChart:
         .mark_text(style="muted", fontSize=14, fontStyle="italic")
         .encode(x=alt.value(110), y=alt.value(30), text="text:N")
     )
-    return alt.layer(text).properties(
-        width=220, height=60, description=f"{what}: nothing to show, the data has no rows."
+    return alt.LayerChart(
+        layer=[text],
+        width=220,
+        height=60,
+        description=f"{what}: nothing to show, the data has no rows.",
     )
 
 

@@ -1,94 +1,117 @@
-"""Senders (or sequences, or teams) sorted by score, with intervals."""
+"""Senders in the order of their scores, with intervals."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import altair as alt
 import polars as pl
 
-from senderscore_nb.charts.rows import (
-    extremes,
-    interval,
-    named,
+from senderscore_nb.charts import words
+from senderscore_nb.charts.describe import describe
+from senderscore_nb.charts.layers import (
+    SMALL,
+    band_colour,
+    data,
+    facts,
+    footnote,
     nothing,
-    percent,
-    said,
-    tally_words,
-    values,
-    with_nulls,
+    strip_names,
+    strips,
+    tooltip,
 )
-from senderscore_nb.charts.strips import band_scale, strips, whole
+from senderscore_nb.charts.standing import Standing, standings
 from senderscore_nb.policy import ScoringPolicy
 
-_ROW = 25
+_LAST = {"scored": 0, "collecting": 1, "no_paid_seat": 2, "not_computable": 3}
 
 
 def ranking(
-    scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 480
-) -> alt.Chart | alt.LayerChart:
-    """Scores with their intervals, the best first and those without a score last.
+    scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 520, step: int = 24
+) -> alt.LayerChart:
+    """Rows by score with intervals on the policy's bands; those without a score at the bottom.
 
     Args:
-        scored: As `score` returns it by `user`, `sequence` or `team`, labelled: `score`,
-            `score_low`, `score_high`, `band`, `verdict`, `status`, `missing`, `expected_on`.
-        policy: Its bands are the strips.
-        width: Of the scale in pixels; names and verdicts stand beside it.
+        scored: As `senderscore_nb.score.score` returns it, one row a sender (or sequence, or team).
+        policy: The policy it was scored with.
+        width: Of the score's axis, in pixels.
+        step: Height of a row, in pixels.
+
+    Returns:
+        A layered chart with a description.
+
+    Raises:
+        ContractError: No column `score`.
     """
-    title = "Scores, ranked"
-    if scored.is_empty():
-        return nothing(title)
-    known = ("score_low", "score_high", "reply_rate", "bounce_rate")
-    rows = said(named(with_nulls(scored, **dict.fromkeys(known, pl.Float64())))).with_columns(
-        band=pl.col("band").cast(pl.String),
-        range=interval("score_low", "score_high"),
-        replies=percent("reply_rate"),
-        bounces=percent("bounce_rate"),
-    )
-    rows = rows.sort(
-        "score", "ended", "label", descending=[True, True, False], nulls_last=True
-    )
-    columns = ["label", "score", "score_low", "score_high", "band", "state", "range"]
-    description = f"{title}: {rows.height} rows.{extremes(rows)}{tally_words(rows)}"
+    rows = sorted(standings(scored, policy), key=order)
+    if not rows:
+        return nothing("Ranking")
     return alt.layer(
-        *strips(policy, along="x", domain=whole(policy)),
-        *_rows(policy, rows["label"].to_list()),
-        data=values(rows, [*columns, "ended", "replies", "bounces"]),
-        description=description,
+        strips(policy, across=True),
+        strip_names(policy, width, across=True),
+        *_scored([r for r in rows if r.scored], policy, rows),
+        *_waiting([r for r in rows if not r.scored], rows),
+    ).properties(
         width=width,
-        height=alt.Step(_ROW),
+        height=alt.Step(step),
+        title=footnote(policy),
+        description=describe("Ranked by score, with intervals", rows, policy),
     )
 
 
-def _rows(policy: ScoringPolicy, labels: list[str]) -> list[alt.Chart]:
-    hover = [
-        alt.Tooltip("label:N", title="Who"),
-        alt.Tooltip("score:Q", title="Score", format=".1f"),
-        alt.Tooltip("range:N", title="95 % interval"),
-        alt.Tooltip("state:N", title="State"),
-        alt.Tooltip("ended:Q", title="Ended"),
-        alt.Tooltip("replies:N", title="Replies"),
-        alt.Tooltip("bounces:N", title="Bounces"),
+def order(row: Standing) -> tuple[int, float, str]:
+    """The sort key of a ranking: by score, then those without one by what they have ended."""
+    return _LAST.get(row.status, 4), -(row.score if row.score is not None else row.ended), row.name
+
+
+def names_axis(names: Sequence[str], *, limit: int = 190) -> alt.Y:
+    """Names down the left side, in the order given."""
+    return alt.Y(
+        "who:N",
+        scale=alt.Scale(domain=list(names)),
+        axis=alt.Axis(title=None, labelLimit=limit, labelFontSize=12, labelPadding=8),
+        sort=None,
+    )
+
+
+def _scored(
+    scored: Sequence[Standing], policy: ScoringPolicy, rows: Sequence[Standing]
+) -> list[alt.Chart]:
+    if not scored:
+        return []
+    labels = words.band_labels(policy)
+    drawn = [
+        {
+            **facts(r),
+            "score": r.score,
+            "lo": r.low,
+            "hi": r.high,
+            "band": labels[r.band or 0],
+            "text": f"{words.points(r.score, policy)}  {r.verdict}",
+        }
+        for r in scored
     ]
-    axis = alt.Axis(labelLimit=180, title=None, labelPadding=8)
-    y = alt.Y("label:N", scale=alt.Scale(domain=labels), axis=axis)
-    base = alt.Chart().encode(y=y)
-    scored = alt.FieldValidPredicate(field="score", valid=True)
-    unscored = alt.FieldValidPredicate(field="score", valid=False)
-    x = alt.X("score:Q", title="Score")
-    lines = base.mark_rule(style="ink", strokeWidth=2, opacity=0.55).encode(
-        x=alt.X("score_low:Q", title="Score"), x2="score_high:Q"
-    )
-    halo = base.mark_point(style="halo", filled=True, size=190, opacity=1).encode(x=x)
-    points = base.mark_point(filled=True, size=110, opacity=1).encode(
-        x=x, fill=alt.Fill("band:N", scale=band_scale(policy), legend=None), tooltip=hover
-    )
-    aside = base.mark_text(align="left", style="ink", fontWeight=600, dx=12).encode(
-        x=alt.value("width"), text=alt.Text("score:Q", format=".1f")
-    )
-    verdict = base.mark_text(align="left", style="muted", dx=46).encode(
-        x=alt.value("width"), text="state:N", tooltip=hover
-    )
-    waiting = base.mark_text(align="left", style="muted", dx=12).encode(
-        x=alt.value("width"), text="state:N", tooltip=hover
-    )
-    drawn = [m.transform_filter(scored) for m in (lines, halo, points, aside, verdict)]
-    return [*drawn, waiting.transform_filter(unscored)]
+    y, said = names_axis([r.name for r in rows]), tooltip(drawn)
+    chart = alt.Chart(data(drawn))
+    return [
+        chart.mark_rule(style="interval").encode(x="lo:Q", x2="hi:Q", y=y, tooltip=said),
+        chart.mark_point(filled=True, size=110, opacity=1, style="ringed").encode(
+            x="score:Q", y=y, color=band_colour(policy), tooltip=said
+        ),
+        chart.mark_text(style="ink", align="left", dx=12, fontSize=12).encode(
+            x=alt.value("width"), y=y, text="text:N", tooltip=said
+        ),
+    ]
+
+
+def _waiting(waiting: Sequence[Standing], rows: Sequence[Standing]) -> list[alt.Chart]:
+    if not waiting:
+        return []
+    drawn = [{**facts(r), "text": _state(r)} for r in waiting]
+    mark = alt.Chart(data(drawn)).mark_text(style="muted", align="left", dx=8, fontSize=SMALL)
+    y = names_axis([r.name for r in rows])
+    return [mark.encode(x=alt.value(0), y=y, text="text:N", tooltip=tooltip(drawn))]
+
+
+def _state(row: Standing) -> str:
+    return f"Collecting, {row.needed}" if row.status == "collecting" else row.verdict

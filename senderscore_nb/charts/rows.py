@@ -10,6 +10,8 @@ import altair as alt
 import polars as pl
 
 MOST_CHARACTERS = 60
+# Control characters, and the marks that would turn the direction of the text around a name.
+_INVISIBLE = r"[\p{Cc}\u{200E}\u{200F}\u{2028}-\u{202E}\u{2066}-\u{2069}]+"
 _NAMED = (("user_id", "user_label"), ("sequence_id", "sequence_label"), ("team", "team"))
 
 STATUS_WORDS = {
@@ -53,8 +55,9 @@ def _unique(scored: pl.DataFrame, key: str, label: str) -> pl.Expr:
 
 
 def _short(text: pl.Expr) -> pl.Expr:
-    cut = text.str.slice(0, MOST_CHARACTERS - 1) + "…"
-    return pl.when(text.str.len_chars() > MOST_CHARACTERS).then(cut).otherwise(text)
+    clean = text.str.slice(0, 400).str.replace_all(_INVISIBLE, " ")
+    cut = clean.str.slice(0, MOST_CHARACTERS - 1) + "…"
+    return pl.when(clean.str.len_chars() > MOST_CHARACTERS).then(cut).otherwise(clean)
 
 
 def values(frame: pl.DataFrame, columns: Sequence[str] | None = None) -> alt.InlineData:
@@ -73,13 +76,17 @@ def values(frame: pl.DataFrame, columns: Sequence[str] | None = None) -> alt.Inl
 def nothing(title: str) -> alt.Chart:
     """The chart of an empty frame: it says that there is nothing to show."""
     text = "Nothing to show"
-    return alt.Chart(
-        alt.InlineData(values=[{"text": text}]),
-        description=f"{title}: nothing to show.",
-        width=320,
-        height=60,
-        view=alt.ViewConfig(stroke=None),
-    ).mark_text(style="muted", fontSize=13).encode(text="text:N")
+    return (
+        alt.Chart(
+            alt.InlineData(values=[{"text": text}]),
+            description=f"{title}: nothing to show.",
+            width=320,
+            height=60,
+            view=alt.ViewConfig(stroke=None),
+        )
+        .mark_text(style="muted", fontSize=13)
+        .encode(text="text:N")
+    )
 
 
 def signed(change: str) -> pl.Expr:
@@ -148,7 +155,7 @@ def said(scored: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("Not computable"))
         .otherwise(pl.coalesce("verdict", pl.col("band").cast(pl.String)))
     )
-    return scored.with_columns(state=state)
+    return scored.with_columns(pl.col("score").cast(pl.Float64), state=state)
 
 
 def tally_words(scored: pl.DataFrame) -> str:
@@ -168,7 +175,9 @@ def extremes(scored: pl.DataFrame, *, of: str = "score") -> str:
         return " None has a score." if of == "score" else ""
     top, low = rows.row(0, named=True), rows.row(-1, named=True)
     highest = f" Highest {top[of]:.1f} ({_whose(top)})"
-    return f"{highest}." if rows.height == 1 else f"{highest}, lowest {low[of]:.1f} ({_whose(low)})."
+    return (
+        f"{highest}." if rows.height == 1 else f"{highest}, lowest {low[of]:.1f} ({_whose(low)})."
+    )
 
 
 def _whose(row: dict[str, Any]) -> str:

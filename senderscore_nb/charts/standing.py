@@ -62,7 +62,7 @@ class Standing:
 
     def number(self, column: str) -> float | None:
         """A number of the frame; None where it is missing, null or not finite."""
-        return _number(self.fields.get(column))
+        return number(self.fields.get(column))
 
     def rate(self, measure: str) -> str:
         """A rate with its interval."""
@@ -153,7 +153,7 @@ def _joined(parts: Sequence[str]) -> str:
 def _standing(
     row: Mapping[str, Any], name: str, sequence: str, period: str | None, policy: ScoringPolicy
 ) -> Standing:
-    score = _number(row["score"])
+    score = number(row["score"])
     given = row.get("status")
     status = str(given) if given is not None else "scored"
     if status != "scored":
@@ -171,12 +171,12 @@ def _standing(
         period=when if isinstance(when, dt.date) else None,
         status=status,
         score=score,
-        low=None if score is None else _number(row.get("score_low")),
-        high=None if score is None else _number(row.get("score_high")),
+        low=None if score is None else number(row.get("score_low")),
+        high=None if score is None else number(row.get("score_high")),
         band=band,
         verdict=worded,
-        ended=int(_number(row.get("ended")) or 0),
-        missing=int(_number(row.get("missing")) or 0),
+        ended=int(number(row.get("ended")) or 0),
+        missing=int(number(row.get("missing")) or 0),
         fields=row,
     )
 
@@ -186,7 +186,7 @@ def _band(given: object, score: float, policy: ScoringPolicy) -> int:
     return names.index(given) if given in names else words.band_index(score, policy)
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
     if isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     return None

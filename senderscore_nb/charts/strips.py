@@ -13,6 +13,9 @@ from senderscore_nb.policy import ScoringPolicy
 
 Domain = tuple[float, float]
 
+_CHARACTER = 5  # pixels that a character takes at least
+_LINE, _NUMBER = 13, 24  # pixels that a number takes along a vertical and a horizontal axis
+
 
 def band_scale(policy: ScoringPolicy) -> alt.Scale:
     """Band names to the palette's colours, in the policy's order."""
@@ -27,7 +30,7 @@ def ink_scale(policy: ScoringPolicy) -> alt.Scale:
 
 def whole(policy: ScoringPolicy) -> Domain:
     """The policy's scale: 0 to the most points."""
-    return 0.0, policy.most
+    return 0.0, policy.most or 1.0
 
 
 def around(policy: ScoringPolicy, *columns: pl.Series) -> Domain:
@@ -36,55 +39,77 @@ def around(policy: ScoringPolicy, *columns: pl.Series) -> Domain:
     low, high = known.min(), known.max()
     if not isinstance(low, float) or not isinstance(high, float):
         return whole(policy)
-    step = policy.most / 10
+    most = whole(policy)[1]
+    step = most / 10
     first = max(0.0, (low - step / 4) // step * step)
-    last = min(policy.most, -((-high - step / 4) // step) * step)
+    last = min(most, -((-high - step / 4) // step) * step)
     return (first, last) if last > first else whole(policy)
 
 
-def strips(policy: ScoringPolicy, *, along: Literal["x", "y"], domain: Domain) -> list[alt.Chart]:
+def edges(policy: ScoringPolicy, domain: Domain, length: int, room: int) -> list[float]:
+    """Where the axis is marked: at the domain's ends, and at the bands' edges that have room."""
+    first, last = domain
+    gap = room * (last - first) / length
+    kept = [first]
+    for band in policy.bands:
+        if band.lower - kept[-1] >= gap and last - band.lower >= gap:
+            kept.append(band.lower)
+    return [*kept, last]
+
+
+def strips(
+    policy: ScoringPolicy,
+    *,
+    along: Literal["x", "y"],
+    domain: Domain,
+    length: int,
+    legend: alt.Legend | None = None,
+) -> list[alt.Chart]:
     """Two layers: a shaded strip for each band that the domain meets, and the bands' names.
 
     Args:
         policy: Its bands are drawn.
         along: The axis that the score is on.
         domain: The part of the scale that is drawn.
+        length: Of the axis in pixels.
+        legend: Of the bands' colours, where the names have no room.
     """
-    frame = _ranges(policy, domain)
+    frame = _ranges(policy, domain, length / _CHARACTER if along == "x" else None)
+    room = _LINE if along == "y" else _NUMBER
+    ticks = edges(policy, domain, length, room)
+    axis = alt.Axis(values=ticks, grid=False, labelOverlap=False)
+    scale = alt.Scale(domain=list(domain), nice=False)
     base = alt.Chart(values(frame))
     if along == "x":
-        strip = base.mark_rect(opacity=0.2).encode(x=_score_x(domain), x2="to:Q")
+        strip = base.mark_rect(opacity=0.2).encode(
+            x=alt.X("from:Q", scale=scale, axis=axis, title="Score"), x2="to:Q"
+        )
         names = base.mark_text(style="muted", baseline="bottom", fontSize=11).encode(
             x=alt.X("middle:Q"), y=alt.value(-5), text="shown:N"
         )
     else:
-        strip = base.mark_rect(opacity=0.2).encode(y=_score_y(domain), y2="to:Q")
+        strip = base.mark_rect(opacity=0.2).encode(
+            y=alt.Y("from:Q", scale=scale, axis=axis, title="Score"), y2="to:Q"
+        )
         names = base.mark_text(style="muted", align="left", fontSize=11, dx=6).encode(
             x=alt.value("width"), y=alt.Y("middle:Q"), text="shown:N"
         )
-    fill = alt.Fill("band:N", scale=band_scale(policy), legend=None)
+    fill = alt.Fill("band:N", scale=band_scale(policy), legend=legend)
     return [strip.encode(fill=fill), names]
 
 
-def _score_x(domain: Domain) -> alt.X:
-    return alt.X("from:Q", scale=alt.Scale(domain=list(domain), nice=False), title="Score")
-
-
-def _score_y(domain: Domain) -> alt.Y:
-    return alt.Y("from:Q", scale=alt.Scale(domain=list(domain), nice=False), title="Score")
-
-
-def _ranges(policy: ScoringPolicy, domain: Domain) -> pl.DataFrame:
+def _ranges(policy: ScoringPolicy, domain: Domain, characters: float | None) -> pl.DataFrame:
     first, last = domain
     lowers = [band.lower for band in policy.bands]
-    uppers = [*lowers[1:], policy.most]
+    uppers = [*lowers[1:], whole(policy)[1]]
     rows = []
     for band, lower, upper in zip(policy.bands, lowers, uppers, strict=True):
         low, high = max(lower, first), min(upper, last)
         if high > low:
-            # A name that would not fit its strip would run into its neighbour's.
-            fits = (high - low) / (last - first) >= 0.05
-            shown = band.name[:20] if fits else ""
+            # A name that does not fit its strip would run into its neighbour's.
+            share = (high - low) / (last - first)
+            fits = share >= 0.05 if characters is None else share * characters >= len(band.name)
+            shown = band.name[:20] if fits else band.name[:1]
             rows.append((band.name, low, high, (low + high) / 2, shown))
     return pl.DataFrame(
         rows,

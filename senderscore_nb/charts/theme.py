@@ -42,9 +42,9 @@ COLOURS: dict[str, dict[str, str]] = {
         "alert": "#ffb48a",
     },
 }
-"""Colours by mode. Text (`ink`, `muted`, `accent`, `alert`) has 4.5:1 or more on `paper` and `card`;
-marks that carry meaning (`edge` and the text colours) have 3:1 or more; `line`, `track` and `card`
-only decorate."""
+"""Colours by mode. Text (`ink`, `muted`, `accent`, `alert`) has 4.5:1 or more on `paper` and
+`card`; marks that carry meaning (`edge` and the text colours) have 3:1 or more; `line`, `track`
+and `card` only decorate."""
 
 
 def theme(mode: Mode = "light") -> dict[str, Any]:
@@ -140,31 +140,36 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _styles(c: dict[str, str]) -> dict[str, dict[str, Any]]:
+    # Vega-Lite compiles a style's `color` into the fill of what is filled and the stroke of what
+    # is not, and overrides its `fill`; an outline's `stroke` reaches Vega as it is.
+    outlined = {"stroke": c["edge"], "filled": True}
     return {
-        "ink": {"fill": c["ink"]},
-        "muted": {"fill": c["muted"]},
-        "alert": {"fill": c["alert"]},
-        "strong": {"fill": c["ink"], "fontWeight": 600},
-        "number": {"fill": c["ink"], "fontWeight": 700},
-        "footnote": {"fill": c["muted"], "fontSize": 10, "fontWeight": "normal"},
-        "needle": {"fill": c["ink"]},
-        "card": {"fill": c["card"], "stroke": c["line"]},
-        "track": {"fill": c["track"]},
-        "progress": {"fill": c["edge"]},
-        "arc": {"fill": c["edge"]},
-        "interval": {"stroke": c["ink"], "strokeOpacity": 0.75, "strokeWidth": 1.5},
-        "ribbon": {"fill": c["ink"], "fillOpacity": 0.13},
-        "funnel": {"fill": c["edge"], "fillOpacity": 0.14},
-        "line": {"stroke": c["ink"], "strokeWidth": 2},
-        "rule": {"stroke": c["line"]},
-        "limit": {"stroke": c["edge"], "strokeWidth": 1},
-        "centre": {"stroke": c["muted"], "strokeWidth": 1.25},
-        "outline": {"fill": "transparent", "stroke": c["edge"]},
-        "point": {"fill": c["ink"], "stroke": c["paper"]},
-        "dot": {"fill": c["edge"], "stroke": c["paper"]},
-        "outside": {"fill": c["alert"], "stroke": c["paper"]},
+        "ink": {"color": c["ink"]},
+        "muted": {"color": c["muted"]},
+        "alert": {"color": c["alert"]},
+        "data": {"color": c["accent"]},
+        "halo": {"color": c["paper"]},
+        "strong": {"color": c["ink"], "fontWeight": 600},
+        "number": {"color": c["ink"], "fontWeight": 700},
+        "footnote": {"fill": c["muted"], "fill": c["muted"]},
+        "needle": {"color": c["ink"]},
+        "card": {"color": c["card"], "stroke": c["line"]},
+        "track": {"color": c["track"]},
+        "progress": {"color": c["edge"]},
+        "arc": {"color": c["edge"]},
+        "interval": {"color": c["ink"], "strokeOpacity": 0.75, "strokeWidth": 1.5},
+        "ribbon": {"color": c["ink"], "fillOpacity": 0.13},
+        "funnel": {"color": c["edge"], "fillOpacity": 0.14},
+        "line": {"color": c["ink"], "strokeWidth": 2},
+        "rule": {"color": c["line"]},
+        "limit": {"color": c["edge"], "strokeWidth": 1},
+        "centre": {"color": c["muted"], "strokeWidth": 1.25},
+        "outline": {"color": "transparent", **outlined},
+        "hollow": {"color": c["paper"], **outlined},
+        "point": {"color": c["ink"], "stroke": c["paper"], "filled": True},
+        "dot": {"color": c["edge"], "stroke": c["paper"], "filled": True},
+        "outside": {"color": c["alert"], "stroke": c["paper"], "filled": True},
         "ringed": {"stroke": c["paper"]},
-        "hollow": {"fill": c["paper"], "stroke": c["edge"]},
-        "steady": {"stroke": c["edge"], "strokeWidth": 1.5},
-        "moved": {"stroke": c["ink"], "strokeWidth": 2.5},
+        "steady": {"color": c["edge"], "strokeWidth": 1.5},
+        "moved": {"color": c["ink"], "strokeWidth": 2.5},
     }

@@ -58,19 +58,43 @@ def trend(
         f"{_ends(rows)}{tally_words(scored)}"
     )
     data = values(rows, [*_COLUMNS, *_HOVER])
-    back = strips(policy, along="y", domain=whole(policy))
-    layers = [*(back if len(labels) == 1 else back[:1]), *_line(policy, period)]
+    key = _key(rows)
     if len(labels) == 1:
-        return alt.layer(
-            *layers, data=data, description=description, width=width, height=height
-        )
+        layers = [
+            *strips(policy, along="y", domain=whole(policy), length=height),
+            *_line(policy, period, ticks=8, size=60),
+        ]
+        chart = alt.layer(*layers, data=data, description=description, width=width, height=height)
+        return chart.properties(title=key) if key else chart
+    legend = alt.Legend(title=None, orient="top", symbolOpacity=1)
+    behind = strips(policy, along="y", domain=whole(policy), length=height // 2, legend=legend)
+    layers = [behind[0], *_line(policy, period, ticks=4, size=24)]
     across = min(columns, len(labels))
     panel = alt.layer(*layers, width=(width - 20 * across) // across, height=height // 2)
     header = alt.Header(title=None, labelAnchor="start", labelLimit=width // across - 20)
     facet = alt.Facet("label:N", header=header, sort=alt.EncodingSortField("place", op="min"))
     placed = rows.with_columns(place=pl.col("label").rank("dense").cast(pl.Int64))
-    return panel.properties(data=values(placed, [*_COLUMNS, *_HOVER, "place"])).facet(
-        facet=facet, columns=across, spacing=18, description=description
+    chart = panel.properties(data=values(placed, [*_COLUMNS, *_HOVER, "place"])).facet(
+        facet=facet,
+        columns=across,
+        spacing={"row": 46, "column": 24},
+        bounds="flush",
+        description=description,
+    )
+    return chart.properties(title=key) if key else chart
+
+
+def _key(rows: pl.DataFrame) -> alt.TitleParams | None:
+    if rows.filter(pl.col("score").is_null() & pl.col("ended").is_not_null()).is_empty():
+        return None
+    return alt.TitleParams(
+        "○ no score, as for those who are collecting",
+        style="footnote",
+        orient="bottom",
+        anchor="start",
+        fontSize=11,
+        fontWeight="normal",
+        offset=8,
     )
 
 
@@ -97,7 +121,7 @@ def _with_gaps(rows: pl.DataFrame, period: str) -> pl.DataFrame:
     return grid.join(rows.drop(period), on=["label", "when"], how="left")
 
 
-def _line(policy: ScoringPolicy, period: str) -> list[alt.Chart]:
+def _line(policy: ScoringPolicy, period: str, *, ticks: int, size: int) -> list[alt.Chart]:
     hover = [
         alt.Tooltip("label:N", title="Who"),
         alt.Tooltip("day:N", title=f"{period.capitalize()} of" if period != "day" else "Day"),
@@ -109,20 +133,20 @@ def _line(policy: ScoringPolicy, period: str) -> list[alt.Chart]:
         alt.Tooltip("bounces:N", title="Bounces"),
     ]
     # Days are read as UTC and drawn as UTC, so no reader's time zone moves them.
-    axis = alt.Axis(format="%-d %b", grid=False, title=None, labelFlush=True, tickCount=8)
+    axis = alt.Axis(format="%-d %b", grid=False, title=None, labelFlush=True, tickCount=ticks)
     base = alt.Chart().encode(x=alt.X("when:T", scale=alt.Scale(type="utc"), axis=axis))
     y = alt.Y("score:Q", title="Score")
-    ribbon = base.mark_area(style="data", opacity=0.22).encode(
+    ribbon = base.mark_area(style="ribbon").encode(
         y=alt.Y("score_low:Q", title="Score"), y2="score_high:Q"
     )
-    line = base.mark_line(style="data", strokeWidth=2).encode(y=y)
+    line = base.mark_line(style="line").encode(y=y)
     scored = alt.FieldValidPredicate(field="score", valid=True)
-    points = base.mark_point(filled=True, size=46, opacity=1).encode(
-        y=y, fill=alt.Fill("band:N", scale=band_scale(policy), legend=None), tooltip=hover
-    )
-    waiting = base.mark_point(style="hollow", size=40, fill="transparent", yOffset=-7).encode(
-        y=alt.value("height"), tooltip=hover
-    )
+    points = base.mark_point(
+        style="ringed", filled=True, size=size, strokeWidth=1, opacity=1
+    ).encode(y=y, fill=alt.Fill("band:N", scale=band_scale(policy), legend=None), tooltip=hover)
+    waiting = base.mark_point(
+        style="hollow", filled=True, size=size * 0.7, opacity=1, yOffset=-7
+    ).encode(y=alt.value("height"), tooltip=hover)
     unscored = alt.LogicalAndPredicate(
         **{
             "and": [
@@ -145,7 +169,9 @@ def _ends(rows: pl.DataFrame) -> str:
     if known.is_empty():
         return extremes(known)
     if rows["label"].n_unique() > 1:
-        return f" In the last period:{extremes(known.filter(pl.col('when') == pl.col('when').max()))}"
+        return (
+            f" In the last period:{extremes(known.filter(pl.col('when') == pl.col('when').max()))}"
+        )
     start, end = known.row(0, named=True), known.row(-1, named=True)
     top, low = known["score"].max(), known["score"].min()
     return (

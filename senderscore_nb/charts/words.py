@@ -13,11 +13,12 @@ MOST_CHARACTERS = 60
 
 # Control characters, and the marks that would turn the direction of the text around a name.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _THIN_SPACE = "\u2009"
 
 
 def clip(text: object, most: int = MOST_CHARACTERS) -> str:
-    """A name as one short line of visible text.
+    r"""A name as one short line of visible text.
 
     >>> clip("Ann\\x00 " + "y" * 99, 10)
     'Ann  yyyy…'
@@ -115,8 +116,7 @@ def day(value: dt.date, *, year: bool = True) -> str:
     >>> day(dt.date(2026, 12, 2))
     '2 Dec 2026'
     """
-    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-    return f"{value.day} {months[value.month - 1]}" + (f" {value.year}" if year else "")
+    return f"{value.day} {_MONTHS[value.month - 1]}" + (f" {value.year}" if year else "")
 
 
 def width_of(text: str, size: float) -> float:

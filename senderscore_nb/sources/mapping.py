@@ -1,294 +1,252 @@
-"""A mapping: which header is which column, and how its values are written.
-
-A frozen value read from TOML; presets come with the package. docs/mapping.md is its reference.
-"""
+"""How a file's headers and words become the contract's columns."""
 
 from __future__ import annotations
 
-import codecs
 import re
 import tomllib
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from senderscore_nb.contract import COLUMNS, KEYS, MEASURES, Roster
+from senderscore_nb.contract import COLUMNS, REQUIRED
 from senderscore_nb.errors import MappingError, did_you_mean
 
 INPUTS: tuple[str, ...] = ("state", "unenrolled_by", "error_type", "recipient_email")
-"""Columns that are read to make others: the first three make `end_reason`, the address makes
-`recipient_domain` and `mailbox_provider` and is not kept."""
+"""Columns that are read but not kept: they become `end_reason`, `recipient_domain` and others."""
 
-Kind = Literal["enrollments", "aggregate", "roster"]
-
-COLUMNS_OF: dict[str, tuple[str, ...]] = {
-    "enrollments": (*COLUMNS, *INPUTS),
-    "aggregate": (*KEYS, *MEASURES, "reply_rate", "bounce_rate"),
-    "roster": tuple(Roster.columns()),
-}
-"""The columns that a mapping of each kind may name."""
-
-_RESERVED = {*KEYS, *MEASURES, *INPUTS, *COLUMNS, "week", "month", "team"}
-_NAME = re.compile(r"[^\W\d_]\w{0,59}")
+FactorType = Literal["text", "number", "boolean", "date"]
 
 
-def _as_column(value: object) -> object:
-    return {"headers": value} if isinstance(value, str | list | tuple) else value
-
-
-def _as_tuple(value: object) -> object:
+def _labels(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Labels = Annotated[tuple[str, ...], BeforeValidator(_labels), Field(min_length=1)]
 
 
-class _Value(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(_Value):
-    """Where a column comes from.
+class Dates(_Frozen):
+    """How days and times are written.
 
-    Attributes:
-        headers: Labels, aliases and internal names; the first that a file has is taken.
-        blank: What a blank means for a boolean: `unknown` (null) or `zero` (false).
-        format: How dates are written, as `%d.%m.%Y`.
-        day_first: Whether `3/4/2026` is the 3rd of April; where it is not said here, the
-            mapping's own `day_first` holds.
+    `day_first` decides between D/M/Y and M/D/Y and is never guessed; `formats` are tried before
+    the forms that are understood without a word (ISO days and times, epoch milliseconds).
     """
 
-    headers: Texts = Field(min_length=1)
-    blank: Literal["unknown", "zero"] = "unknown"
-    format: str | None = None
     day_first: bool | None = None
+    formats: tuple[str, ...] = ()
+    naive_timestamps: Literal["account", "UTC"] = "account"
 
 
-class Factor(Source):
-    """A further column of the user's own, kept as a factor.
+class Words(_Frozen):
+    """Words of the file's language, by the word that they mean; case and space are ignored."""
 
-    Attributes:
-        type: What its values are; text unless said.
-    """
-
-    type: Literal["text", "number", "integer", "boolean", "date"] = "text"
-
-
-class Words(_Value):
-    """What words in the file stand for, in any case and spacing; added to what is built in."""
-
-    true: Texts = ()
-    false: Texts = ()
-    blank: Texts = ()
-    state: dict[str, Texts] = {}
-    unenrolled_by: dict[str, Texts] = {}
-    error_type: dict[str, Texts] = {}
-    end_reason: dict[str, Texts] = {}
-    bounce_type: dict[str, Texts] = {}
+    true: Labels = ("true", "yes", "y", "x")
+    false: Labels = ("false", "no", "n")
+    state: dict[str, str] = {}
+    unenrolled_by: dict[str, str] = {}
+    error_type: dict[str, str] = {}
+    end_reason: dict[str, str] = {}
+    bounce_type: dict[str, str] = {}
 
 
-class Mapping(_Value):
-    """How the headers and values of a file become columns.
+class Mapping(_Frozen):
+    """Which header is which column, and how values are written.
 
-    Attributes:
-        name: What reports call it.
-        kind: Of which table: enrollments, aggregate or roster.
-        columns: The source of each canonical column.
-        factors: The source of each further column, kept as a factor.
-        words: Words for truth, blanks, states and reasons.
-        naive_timestamps: What times of day without an offset are: `account`, wall clock of the
-            account's time zone, or `UTC`.
-        day_first: Whether `3/4/2026` is the 3rd of April; None refuses to guess.
-        decimal: The decimal mark; None finds it.
-        encoding: The text's encoding where it is neither UTF-8, UTF-16 nor Windows-1252.
+    A name under `columns` that is not of the contract is a factor of the user's own; `types` says
+    what it holds (text unless said).
     """
 
     name: str
-    kind: Kind = "enrollments"
-    columns: dict[str, Annotated[Source, BeforeValidator(_as_column)]]
-    factors: dict[str, Annotated[Factor, BeforeValidator(_as_column)]] = {}
+    source: str = ""
+    columns: dict[str, Labels]
+    types: dict[str, FactorType] = {}
+    dates: Dates = Dates()
     words: Words = Words()
-    naive_timestamps: Literal["account", "UTC"] = "account"
-    day_first: bool | None = None
-    decimal: Literal[".", ","] | None = None
-    encoding: str | None = None
+    decimal: Literal["auto", ".", ","] = "auto"
+    blank_is_false: tuple[str, ...] = ()
 
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str | None) -> str | None:
-        try:
-            return codecs.lookup(value).name if value else None
-        except (LookupError, ValueError):
-            raise ValueError(f"{value!r} is not an encoding that is known") from None
+    def find(self, headers: Sequence[str]) -> dict[str, int]:
+        """The place of each mapped column's header.
 
-    @field_validator("factors")
-    @classmethod
-    def _free_names(cls, value: dict[str, Factor]) -> dict[str, Factor]:
-        for name in value:
-            if name in _RESERVED:
-                raise ValueError(f"{name!r} has a meaning of its own and cannot name a factor")
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"{name!r} should be letters, digits and _, letter first")
-        return value
-
-    @model_validator(mode="after")
-    def _canonical_names(self) -> Self:
-        for name in self.columns:
-            if name not in COLUMNS_OF[self.kind]:
-                hint = did_you_mean(name, COLUMNS_OF[self.kind])
-                raise ValueError(
-                    f"columns.{name}: not a column of {self.kind}. {hint} "
-                    "A column of your own goes under [factors]"
+        Raises:
+            MappingError: Two headers of the file mean the same column.
+        """
+        places: dict[str, int] = {}
+        wanted = {
+            fold(label): column
+            for column, labels in self.columns.items()
+            for label in (column, *labels)
+        }
+        for i, header in enumerate(headers):
+            column = wanted.get(fold(header))
+            if column is None:
+                continue
+            if column in places:
+                raise MappingError(
+                    f"The headers {headers[places[column]]!r} and {header!r} both mean {column!r} "
+                    f"in the mapping {self.name!r}."
                 )
-        return self
-
-    @property
-    def sources(self) -> dict[str, Source]:
-        """The source of each column and factor."""
-        return {**self.columns, **self.factors}
+            places[column] = i
+        return places
 
 
-def fold(text: str) -> str:
-    """A header as it is compared: without case, BOM, and surrounding or repeated space.
+CANONICAL = Mapping(name="canonical", columns={name: (name,) for name in (*COLUMNS, *INPUTS)})
+"""Headers that are the contract's own names."""
 
-    >>> fold("  Enrollment   ID ")
-    'enrollment id'
+
+@dataclass(frozen=True)
+class Mapped:
+    """A mapping applied to a file's headers.
+
+    Attributes:
+        mapping: The mapping.
+        places: Column → place of its header.
+        unmapped: Headers that mean nothing, each with the nearest known label or "".
     """
-    visible = unicodedata.normalize("NFKC", text).translate({0xFEFF: None, 0x200B: None})
-    return " ".join(visible.casefold().split())
+
+    mapping: Mapping
+    places: dict[str, int]
+    unmapped: dict[str, str]
+
+
+def fold(header: str) -> str:
+    """A header without case, surrounding and repeated space.
+
+    >>> fold("  Enrolled   AT ")
+    'enrolled at'
+    """
+    plain = header.replace("\ufeff", "").replace("\u00a0", " ")
+    return re.sub(r"\s+", " ", plain).strip().casefold()
+
+
+def mapping_names() -> tuple[str, ...]:
+    """The mappings that come with the package."""
+    folder = resources.files("senderscore_nb").joinpath("sources", "mappings")
+    return tuple(
+        sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    )
 
 
 def load_mapping(mapping: str | Path | Mapping) -> Mapping:
     """A mapping by preset name or from a TOML file.
 
-    Args:
-        mapping: The name of a preset (see `mapping_names`), the path of a TOML file, or a mapping,
-            which is returned as it is.
-
     Raises:
         MappingError: No such preset or file, or an invalid mapping; names the file and the key.
-
-    >>> load_mapping("hubspot-sv").columns["enrolled_on"].headers[0]
-    'Registrerad den'
     """
     if isinstance(mapping, Mapping):
         return mapping
-    return _validated(_data(str(mapping), seen=()), where=str(mapping))
-
-
-def parse_mapping(text: str, *, where: str = "mapping") -> Mapping:
-    """A mapping from the text of a TOML file.
-
-    Raises:
-        MappingError: Not TOML, or not a valid mapping; `where` and the key are named.
-    """
-    return _validated(_extended(_toml(text, where), where, seen=(where,)), where=where)
-
-
-def mapping_names(kind: Kind = "enrollments") -> tuple[str, ...]:
-    """The presets for a kind of table, `canonical` first.
-
-    >>> mapping_names()
-    ('canonical', 'hubspot-en', 'hubspot-sv')
-    """
-    return tuple(
-        name for name in _presets() if tomllib.loads(_preset(name)).get("kind", kind) == kind
-    )
-
-
-def _presets() -> tuple[str, ...]:
-    folder = resources.files("senderscore_nb.sources").joinpath("mappings")
-    names = (f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
-    return tuple(sorted(names))
-
-
-def _preset(name: str) -> str:
-    folder = resources.files("senderscore_nb.sources").joinpath("mappings")
-    return folder.joinpath(f"{name}.toml").read_text(encoding="utf-8")
-
-
-def _data(name: str, *, seen: tuple[str, ...]) -> dict[str, Any]:
-    if name in seen:
-        raise MappingError("The mapping extends itself.", where=name)
-    if name in _presets():
-        return _extended(_toml(_preset(name), name), name, seen=(*seen, name))
+    name = str(mapping)
+    if name == "canonical":
+        return CANONICAL
+    if name in mapping_names():
+        return _preset(name)
     path = Path(name)
     if path.suffix != ".toml" and not path.is_file():
         raise MappingError(
             f"There is no mapping named {name!r}.",
-            hint=did_you_mean(name, _presets()) + " Or give the path of a TOML file.",
+            hint=did_you_mean(name, ("canonical", *mapping_names()))
+            + " Or give the path of a TOML file.",
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"The mapping cannot be read ({error}).", where=name) from None
-    return _extended({"name": path.stem, **_toml(text, name)}, name, seen=(*seen, name))
+    return parse_mapping(text, where=name)
 
 
-def _toml(text: str, where: str) -> dict[str, Any]:
+def parse_mapping(text: str, *, where: str) -> Mapping:
+    """A mapping from the text of a TOML file.
+
+    Raises:
+        MappingError: Not TOML, or not a valid mapping.
+    """
     try:
-        return tomllib.loads(text)
+        return Mapping.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"Not valid TOML: {error}.", where=where) from None
-
-
-def _extended(data: dict[str, Any], where: str, *, seen: tuple[str, ...]) -> dict[str, Any]:
-    if "extends" not in data:
-        return data
-    base = data["extends"]
-    if not isinstance(base, str):
-        raise MappingError("extends: the name of a mapping is expected.", where=where)
-    own = {key: value for key, value in data.items() if key != "extends"}
-    return _merged(_data(base, seen=seen), own)
-
-
-def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`own` over `base`, table by table, so that one key can be replaced alone."""
-    merged = dict(base)
-    for key, value in own.items():
-        held = base.get(key)
-        both = isinstance(held, dict) and isinstance(value, dict)
-        merged[key] = _merged(held, value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def _validated(data: dict[str, Any], *, where: str) -> Mapping:
-    try:
-        return Mapping.model_validate({"name": Path(where).stem, **data})
     except ValidationError as error:
-        raise _explained(error, where) from None
+        problem = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+        key = ".".join(str(part) for part in problem["loc"])
+        hint = None
+        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+            hint = did_you_mean(key, Mapping.model_fields)
+        raise MappingError(f"{key}: {problem['msg']}.", where=where, hint=hint) from None
 
 
-def _explained(error: ValidationError, where: str) -> MappingError:
-    # An unknown key explains the missing one that it was meant to be.
-    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    hint = None
-    if first["type"] == "extra_forbidden":
-        message = "this key is unknown"
-        hint = did_you_mean(str(first["loc"][-1]), _keys_beside(first["loc"]))
-    return MappingError(f"{key + ': ' if key else ''}{message}.", where=where, hint=hint)
+def choose_mapping(headers: Sequence[str], mapping: Mapping | None, *, where: str) -> Mapped:
+    """The given mapping applied to headers, or the one that fits them.
+
+    The canonical names go first; else the preset that finds every required column and the most
+    headers.
+
+    Raises:
+        MappingError: A required column has no header; the nearest headers are offered.
+    """
+    if mapping is not None:
+        return _applied(headers, mapping, where)
+    candidates = [CANONICAL, *(_preset(name) for name in mapping_names())]
+    fitting = []
+    for candidate in candidates:
+        places = candidate.find(headers)
+        if set(REQUIRED) <= set(places):
+            fitting.append((candidate, len(places)))
+    if fitting:
+        best = fitting[0] if fitting[0][0] is CANONICAL else max(fitting, key=lambda f: f[1])
+        return _applied(headers, best[0], where)
+    nearest = max(candidates, key=lambda c: len(c.find(headers)))
+    return _applied(headers, nearest, where)
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> Iterable[str]:
-    if len(location) == 1:
-        return (*Mapping.model_fields, "extends")
-    table: dict[str | int, type[BaseModel]] = {
-        "columns": Source,
-        "factors": Factor,
-        "words": Words,
+def _applied(headers: Sequence[str], mapping: Mapping, where: str) -> Mapped:
+    places = mapping.find(headers)
+    missing = [column for column in REQUIRED if column not in places]
+    if missing:
+        raise MappingError(
+            _missing(headers, mapping, missing), where=where, hint=_how_to(missing[0])
+        )
+    labels = {fold(x): x for c, ls in mapping.columns.items() if c not in places for x in (c, *ls)}
+    unmapped = {
+        header: _near(header, labels)
+        for i, header in enumerate(headers)
+        if i not in places.values()
     }
-    return table.get(location[0], Mapping).model_fields
+    return Mapped(mapping, places, unmapped)
+
+
+def _missing(headers: Sequence[str], mapping: Mapping, missing: Sequence[str]) -> str:
+    parts = []
+    for column in missing:
+        labels = (column, *mapping.columns.get(column, ()))
+        near = next(
+            (n for n in (_near(label, {fold(h): h for h in headers}) for label in labels) if n), ""
+        )
+        parts.append(f"{column} (perhaps {near!r})" if near else column)
+    return f"No header was found for {', '.join(parts)} with the mapping {mapping.name!r}."
+
+
+def _how_to(column: str) -> str:
+    return (
+        "Give --mapping NAME, or write a TOML file such as: "
+        f'name = "mine" [columns] {column} = "The header"; see docs/mapping.md.'
+    )
+
+
+def _near(text: str, known: dict[str, str]) -> str:
+    hint = did_you_mean(fold(text), known, most=1)
+    if not hint.startswith("Did you mean"):
+        return ""
+    return known[hint.removeprefix("Did you mean '").removesuffix("'?")]
+
+
+@cache
+def _preset(name: str) -> Mapping:
+    path = resources.files("senderscore_nb").joinpath("sources", "mappings", f"{name}.toml")
+    return parse_mapping(path.read_text(encoding="utf-8"), where=name)
