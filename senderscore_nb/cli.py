@@ -5,7 +5,6 @@ Heavy packages are imported inside the commands, so that `--help` answers at onc
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import sys
 from collections.abc import Callable, Sequence
@@ -152,7 +151,7 @@ def check(
     if people := roster or find_roster(list(data)):
         click.echo(f"Roster {people}: {read_roster(people).height} users.")
     if reading.rejected.height:
-        path = Path(rejects) if rejects else Path(f"{Path(data[0]).stem}.rejected.csv")
+        path = Path(rejects or _rejects_name(data[0]))
         write_rejects(reading, path)
         click.echo(f"Rejected rows were written to {path}.")
         raise SystemExit(FAILED)
@@ -253,9 +252,16 @@ def _warn(account: Account, tallies: pl.DataFrame) -> None:
             err=True,
         )
     if tallies.is_empty():
-        first, last = account.tallies["day"].min(), account.tallies["day"].max()
-        held = f"{first} to {last}" if isinstance(first, dt.date) else "nothing that has ended"
+        days = account.tallies["day"].sort()
+        held = f"{days[0]} to {days[-1]}" if len(days) else "nothing that has ended"
         click.echo(f"Nothing is left under these options; the data holds {held}.", err=True)
+
+
+def _rejects_name(item: str) -> str:
+    """`export.rejected.csv` for `export.csv.gz`; a folder and a glob have a name as well."""
+    name = Path(item).absolute().name
+    stem = Path(name.removesuffix(".gz")).stem.replace("*", "").replace("?", "").strip(".")
+    return f"{stem or 'data'}.rejected.csv"
 
 
 def _say(line: str) -> None:

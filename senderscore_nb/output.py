@@ -6,7 +6,6 @@ import io
 import sys
 from pathlib import Path
 
-import click
 import polars as pl
 
 from senderscore_nb.errors import SenderScoreError
@@ -59,9 +58,9 @@ def _write(content: bytes, form: str, output: str | None) -> None:
         return
     if form == "parquet" and sys.stdout.isatty():
         raise SenderScoreError("Parquet is not for the terminal.", hint="Add --output FILE.")
-    stream = click.get_binary_stream("stdout")
-    stream.write(content)
-    stream.flush()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def _print_table(frame: pl.DataFrame, output: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -14,9 +15,10 @@ import polars as pl
 MOST_CHARACTERS = 80
 """The longest file name, without ending, that `safe_filename` makes."""
 
-_FORMULA = r"^\s*[=+\-@]|^[\t\r]"
+_FORMULA = r"^[\s\p{C}]*[=+\-@＝＋－＠]|^[\t\r\n]"
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)")
 _HASH_CHARACTERS = 8
+_HASHED = re.compile(rf"-[0-9a-f]{{{_HASH_CHARACTERS}}}$")
 
 
 def spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
@@ -27,15 +29,13 @@ def spreadsheet_safe(frame: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         The same columns; texts that begin with `=`, `+`, `-` or `@` (also after space), a tab or a
-        carriage return begin with `'`.
+        line break begin with `'`.
 
     >>> spreadsheet_safe(pl.DataFrame({"a": ["=1+1", "plain"]}))["a"].to_list()
     ["'=1+1", 'plain']
     """
     texts = [
-        name
-        for name, kind in frame.schema.items()
-        if kind in (pl.String, pl.Categorical, pl.Enum)
+        name for name, kind in frame.schema.items() if kind in (pl.String, pl.Categorical, pl.Enum)
     ]
     safe = []
     for name in texts:
@@ -60,8 +60,9 @@ def safe_filename(text: str) -> str:
     """
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
     slug = re.sub(r"[^A-Za-z0-9_]+", "-", ascii_text).strip("-")
-    reserved = _RESERVED.fullmatch(slug)
-    if slug and slug == text and len(slug) <= MOST_CHARACTERS and not reserved:
+    # A name that ends like one of ours gets a hash too, so that it cannot be that one.
+    special = _RESERVED.fullmatch(slug) or _HASHED.search(slug)
+    if slug and slug == text and len(slug) <= MOST_CHARACTERS and not special:
         return slug
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_CHARACTERS]
     short = slug[: MOST_CHARACTERS - _HASH_CHARACTERS - 1].rstrip("-") or "unnamed"
@@ -75,6 +76,8 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
         OSError: The file cannot be written. What was there before is still there.
     """
     path = Path(path)
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
@@ -89,9 +92,9 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
 
 
 def shown(text: object, *, most: int = 60) -> str:
-    """A text from outside as it may stand in a message: short, on one line, nothing invisible.
+    r"""A text from outside as it may stand in a message: short, on one line, nothing invisible.
 
-    >>> shown("a\\x1b[31m\\nb")
+    >>> shown("a\x1b[31m\nb")
     'a [31m b'
     """
     cut = str(text)[: most + 1]

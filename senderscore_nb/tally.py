@@ -13,7 +13,7 @@ import polars as pl
 
 from senderscore_nb.contract import KEYS, MEASURES
 from senderscore_nb.errors import ContractError, did_you_mean
-from senderscore_nb.packing import group_packed
+from senderscore_nb.packing import count_cells, group_packed
 from senderscore_nb.policy import CountingRules
 
 PERIODS: dict[str, str] = {"day": "1d", "week": "1w", "month": "1mo"}
@@ -70,11 +70,10 @@ def tally(
         )
     measures = _measures(columns, rules)
     counted = frame.filter(ended).select(*keys, *(e.alias(n) for n, e in measures.items()))
-    known = _knowledge(counted, list(measures))
-    sums = [pl.len().cast(pl.Int64).alias("ended")]
-    sums += [_sum(name, exact=exact) for name in MEASURES if (exact := known.get(name)) is not None]
-    result = group_packed(counted, list(by), sums)
-    unknown = [n for n in MEASURES if n != "ended" and known.get(n) is None]
+    result = count_cells(counted, list(by), list(measures))
+    if result is None:
+        result = _grouped(counted, list(by), list(measures))
+    unknown = [n for n in MEASURES if n not in result.columns]
     return result.with_columns(pl.lit(None, pl.Int64).alias(n) for n in unknown).select(
         *by, *MEASURES
     )
@@ -137,6 +136,13 @@ def _measures(columns: list[str], rules: CountingRules) -> dict[str, pl.Expr]:
     measures = {"replied": replied & ~bounced.fill_null(value=False), "bounced": bounced}
     measures |= {name: pl.col(c) for name, c in _SOURCES.items() if c in columns}
     return measures
+
+
+def _grouped(counted: pl.LazyFrame, by: list[str], names: list[str]) -> pl.DataFrame:
+    known = _knowledge(counted, names)
+    sums = [pl.len().cast(pl.Int64).alias("ended")]
+    sums += [_sum(name, exact=exact) for name in MEASURES if (exact := known.get(name)) is not None]
+    return group_packed(counted, by, sums)
 
 
 def _knowledge(counted: pl.LazyFrame, names: list[str]) -> dict[str, bool | None]:

@@ -1,4 +1,4 @@
-"""A real headless Chromium without a network, for the browser tests and the pictures of the docs."""
+"""A real headless Chromium without a network, for the tests and the pictures of the docs."""
 
 from __future__ import annotations
 
@@ -56,10 +56,8 @@ class Visit:
     def open(self, path: Path) -> Visit:
         """Open a report file and wait until its charts are drawn."""
         self.page.goto(path.resolve().as_uri())
-        self.page.wait_for_function(
-            "!document.getElementById('runtime') || document.documentElement.dataset.drawn",
-            timeout=60_000,
-        )
+        if self.page.locator("#runtime").count():
+            self.page.wait_for_selector("html[data-drawn]", state="attached", timeout=60_000)
         return self
 
     @property

@@ -36,6 +36,8 @@ ROOMS = {
     "papermill": {"reports"},
     "nbconvert": {"reports"},
     "nbformat": {"reports"},
+    "jupyter_client": {"reports"},
+    "traitlets": {"reports"},
     "bleach": {"reports"},
     "markupsafe": {"reports"},
     "jinja2": {"reports"},

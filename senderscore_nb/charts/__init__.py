@@ -5,18 +5,31 @@ Nothing is registered or enabled on import; `enable` makes the look and the offl
 current.
 """
 
+from senderscore_nb.charts.change import changes
+from senderscore_nb.charts.funnel import funnel
 from senderscore_nb.charts.gauge import gauge, gauge_wall
+from senderscore_nb.charts.heatmap import heatmap_sequences, heatmap_weeks
 from senderscore_nb.charts.layers import with_narrow
 from senderscore_nb.charts.palette import band_colours, ink_on
+from senderscore_nb.charts.ranking import ranking
+from senderscore_nb.charts.rates import rates
 from senderscore_nb.charts.theme import enable, register, theme
+from senderscore_nb.charts.trend import trend
 
 __all__ = [
     "band_colours",
+    "changes",
     "enable",
+    "funnel",
     "gauge",
     "gauge_wall",
+    "heatmap_sequences",
+    "heatmap_weeks",
     "ink_on",
+    "ranking",
+    "rates",
     "register",
     "theme",
+    "trend",
     "with_narrow",
 ]

@@ -45,11 +45,13 @@ def changes(
         return nothing("Changes")
     domain = _domain(rows, policy)
     y = names_axis([r["who"] for r in rows])
-    return alt.layer(
-        strips(policy, across=True, domain=domain),
-        strip_names(policy, width, across=True, domain=domain),
-        *_arrows([r for r in rows if r["certain"]], y, certain=True),
-        *_arrows([r for r in rows if not r["certain"]], y, certain=False),
+    return alt.LayerChart(
+        layer=[
+            strips(policy, across=True, domain=domain),
+            strip_names(policy, width, across=True, domain=domain),
+            *_arrows([r for r in rows if r["certain"]], y, certain=True),
+            *_arrows([r for r in rows if not r["certain"]], y, certain=False),
+        ]
     ).properties(
         width=width,
         height=alt.Step(step),
@@ -93,7 +95,8 @@ def _named(change: pl.DataFrame) -> list[str]:
 def _domain(rows: Sequence[Mapping[str, Any]], policy: ScoringPolicy) -> tuple[float, float]:
     values = [r[c] for r in rows for c in ("before", "score")]
     room = max(_ROOM, 0.1 * (max(values) - min(values)))
-    return max(0.0, min(values) - room), min(most(policy), max(values) + room)
+    high = max(max(values), min(most(policy), max(values) + room))
+    return max(0.0, min(values) - room), high
 
 
 def _arrows(rows: Sequence[Mapping[str, Any]], y: alt.Y, *, certain: bool) -> list[alt.Chart]:
@@ -107,11 +110,13 @@ def _arrows(rows: Sequence[Mapping[str, Any]], y: alt.Y, *, certain: bool) -> li
         alt.Tooltip("said:N", title="Change"),
         alt.Tooltip("sure:N", title="Is it noise?"),
     ]
-    dash = {} if certain else {"strokeDash": [3, 3]}
+    dash = [] if certain else [3, 3]
     head = "point" if certain else "hollow"
     line = "moved" if certain else "steady"
     return [
-        chart.mark_rule(style=line, **dash).encode(x="before:Q", x2="score:Q", y=y, tooltip=said),
+        chart.mark_rule(style=line, strokeDash=dash).encode(
+            x="before:Q", x2="score:Q", y=y, tooltip=said
+        ),
         chart.mark_point(filled=True, opacity=1, size=34, style="hollow", strokeWidth=1.5).encode(
             x="before:Q", y=y, tooltip=said
         ),

@@ -72,9 +72,16 @@ def place(dial: Dial, radius: float, at: float) -> tuple[float, float]:
 
 
 def dial_layers(
-    dials: Sequence[Dial], policy: ScoringPolicy, size: Size, *, legend: bool
+    dials: Sequence[Dial], policy: ScoringPolicy, size: Size, *, legend: float | None
 ) -> list[alt.Chart]:
-    """Arcs, intervals, needles and scores of dials, without words around them."""
+    """Arcs, intervals, needles and scores of dials, without words around them.
+
+    Args:
+        dials: What to draw and where.
+        policy: Its bands are the arcs.
+        size: Of every dial.
+        legend: How wide the key of the bands may be; no key where it is None.
+    """
     scored = [d for d in dials if d.standing.scored]
     waiting = [d for d in dials if not d.standing.scored]
     layers = []
@@ -156,7 +163,9 @@ def _arcs(rows: Iterable[dict[str, Any]], inner: float, outer: float, **mark: An
     return arcs.encode(**positions(), theta=theta, theta2="b:Q")
 
 
-def _bands(dials: Sequence[Dial], policy: ScoringPolicy, size: Size, *, legend: bool) -> alt.Chart:
+def _bands(
+    dials: Sequence[Dial], policy: ScoringPolicy, size: Size, *, legend: float | None
+) -> alt.Chart:
     gap = 0.9 / size.radius
     edges = bounds(policy)
     rows = [
@@ -170,7 +179,7 @@ def _bands(dials: Sequence[Dial], policy: ScoringPolicy, size: Size, *, legend: 
         for i, (name, low, high) in enumerate(edges)
     ]
     arcs = _arcs(rows, size.radius - size.thickness, size.radius)
-    return arcs.encode(color=band_colour(policy, legend=legend))
+    return arcs.encode(color=band_colour(policy, across=legend))
 
 
 def _intervals(dials: Sequence[Dial], policy: ScoringPolicy, size: Size) -> list[alt.Chart]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
 
-from senderscore_nb.charts.rows import listed, named, nothing, values
+from senderscore_nb.charts import words
+from senderscore_nb.charts.layers import SMALL, data, nothing
+from senderscore_nb.charts.standing import labels, number, require
 
-Measure = Literal["reply_rate", "bounce_rate"]
+_LIMITS = ("n", "centre", "low_95", "high_95", "low_998", "high_998")
+_WORDS = {"reply_rate": "Reply rate", "bounce_rate": "Bounce rate"}
 
 
 def funnel(
@@ -20,102 +24,119 @@ def funnel(
     n: str = "ended",
     width: int = 640,
     height: int = 320,
-) -> alt.Chart | alt.LayerChart:
-    """A funnel plot (Spiegelhalter 2005): inside the limits, chance alone explains a difference.
+) -> alt.LayerChart:
+    """A funnel plot: inside the limits, chance alone explains a difference to everyone's rate.
+
+    Method: Spiegelhalter, Funnel plots for comparing institutional performance (2005). Rows
+    outside the limits are diamonds with their names, the others are hollow.
 
     Args:
-        scored: Labelled rows with the measure, `n` and `outside` (Boolean: beyond the 99.8 %
-            limits; null where unknown). Those outside are labelled.
-        limits: By `n` (Int64): `centre`, `low_95`, `high_95`, `low_998`, `high_998` (fractions).
+        scored: Rows with the measure (a fraction 0–1), `n`, `outside` (Boolean: beyond the 99.8 %
+            limits; null counts as inside), and a label or id.
+        limits: By `n` (Int64): `centre`, `low_95`, `high_95`, `low_998`, `high_998`, fractions.
         measure: `reply_rate` or `bounce_rate`.
-        n: The column that the rate was taken of.
+        n: The column with the number of enrollments that the rate was taken of.
         width: In pixels.
         height: In pixels.
+
+    Returns:
+        A layered chart with a description.
+
+    Raises:
+        ContractError: A column is missing.
     """
-    word = "Reply rate" if measure == "reply_rate" else "Bounce rate"
+    require(scored, measure, n, "outside")
+    require(limits, *_LIMITS)
+    word = _WORDS.get(measure, "Rate")
     title = f"{word} against the number of enrollments"
-    rows = named(scored).filter(pl.col(measure).is_not_null() & (pl.col(n) > 0))
-    if rows.is_empty():
+    dots = _dots(scored, measure, n)
+    if not dots:
         return nothing(title)
-    rows = rows.select(
-        "label",
-        n=n,
-        rate=measure,
-        outside=pl.col("outside").fill_null(value=False),
-        right=pl.col(n) > 0.7 * pl.col(n).max(),
-    )
-    drawn = _reach(rows, limits)
-    x = alt.Scale(domain=[0, int(rows["n"].max() or 1) * 1.05], nice=False)
-    y = alt.Scale(domain=[0, drawn], nice=False, clamp=True)
-    return alt.layer(
-        *_limits(limits, x, y, word),
-        *_dots(rows, word),
-        description=f"{title}: {_words(rows, limits)}",
-        width=width,
-        height=height,
-    )
+    x = alt.Scale(domain=[0, 1.05 * _largest(dots)], nice=False)
+    y = alt.Scale(domain=[0, _reach(dots, limits)], nice=False)
+    layers = [*_limits(limits, x, y, word), *_marks(dots, word)]
+    description = f"{title}, {_described(dots, limits)}"
+    return alt.LayerChart(layer=layers, width=width, height=height, description=description)
 
 
-def _reach(rows: pl.DataFrame, limits: pl.DataFrame) -> float:
-    """The highest rate to draw: every dot, and the limits from the smallest n that occurs on."""
-    near = limits.filter(pl.col("n") >= rows["n"].min())["high_998"].max()
-    return min(1.0, 1.12 * max(float(str(rows["rate"].max())), float(str(near or 0)), 0.01))
+def _dots(scored: pl.DataFrame, measure: str, n: str) -> list[dict[str, Any]]:
+    names = labels(scored, ("user", "sequence"))
+    found = zip(names, scored[n], scored[measure], scored["outside"], strict=True)
+    dots: list[dict[str, Any]] = [
+        {"who": who, "n": int(size), "rate": rate, "out": outside is True}
+        for who, size, given, outside in found
+        if size and (rate := number(given)) is not None
+    ]
+    most = _largest(dots)
+    return [{**d, "right": d["n"] > 0.7 * most} for d in dots]
+
+
+def _largest(dots: Sequence[dict[str, Any]]) -> int:
+    return max((int(d["n"]) for d in dots), default=0)
+
+
+def _reach(dots: Sequence[dict[str, Any]], limits: pl.DataFrame) -> float:
+    """The highest rate to draw: all dots, and the limits from the smallest sample on."""
+    near = limits.filter(pl.col("n") >= min(d["n"] for d in dots))["high_998"]
+    highest = [number(value) or 0.0 for value in near]
+    rates = [float(d["rate"]) for d in dots]
+    return min(1.0, 1.12 * max(0.01, *rates, *highest))
 
 
 def _limits(limits: pl.DataFrame, x: alt.Scale, y: alt.Scale, word: str) -> list[alt.Chart]:
-    base = alt.Chart(values(limits)).encode(
-        x=alt.X("n:Q", scale=x, axis=alt.Axis(grid=False, title="Enrollments", tickCount=8))
+    axis = alt.Axis(grid=False, title="Enrollments", tickCount=8)
+    rates = alt.Axis(format=".0%", title=word, tickCount=6)
+    base = alt.Chart(data(limits.select(_LIMITS).to_dicts())).encode(
+        x=alt.X("n:Q", scale=x, axis=axis)
     )
-    axis = alt.Axis(format=".0%", title=word, tickCount=6)
-
-    def at(column: str) -> alt.Y:
-        return alt.Y(f"{column}:Q", scale=y, axis=axis)
-
     area = base.mark_area(style="funnel", clip=True, interpolate="monotone")
-    wide = area.encode(y=at("low_998"), y2="high_998:Q")
-    close = area.encode(y=at("low_95"), y2="high_95:Q")
-    centre = base.mark_line(style="centre", strokeDash=[5, 4], clip=True).encode(y=at("centre"))
-    return [wide, close, centre, _key(limits)]
+    line = base.mark_line(style="centre", strokeDash=[5, 4], clip=True)
+    known = limits["centre"].drop_nulls()
+    overall = f"Dashed: {words.percent(known[0])} overall. " if known.len() else ""
+    key = alt.Chart(data([{"key": f"{overall}Shaded: 95 % and 99.8 % control limits."}]))
+    return [
+        area.encode(y=alt.Y("low_998:Q", scale=y, axis=rates), y2="high_998:Q"),
+        area.encode(y=alt.Y("low_95:Q", scale=y, axis=rates), y2="high_95:Q"),
+        line.encode(y=alt.Y("centre:Q", scale=y, axis=rates)),
+        key.mark_text(style="muted", align="left", baseline="bottom", dy=-8, fontSize=SMALL).encode(
+            x=alt.value(0), y=alt.value(0), text="key:N"
+        ),
+    ]
 
 
-def _key(limits: pl.DataFrame) -> alt.Chart:
-    centre = limits["centre"].drop_nulls()
-    overall = f"Dashed: {100 * centre[0]:.1f} % overall. " if centre.len() else ""
-    key = f"{overall}Shaded: 95 % and 99.8 % control limits."
-    mark = alt.Chart(alt.InlineData(values=[{"key": key}])).mark_text(
-        style="muted", align="left", baseline="bottom", dy=-8
-    )
-    return mark.encode(x=alt.value(0), y=alt.value(0), text="key:N")
-
-
-def _dots(rows: pl.DataFrame, word: str) -> list[alt.Chart]:
-    base = alt.Chart(values(rows)).encode(x="n:Q", y="rate:Q")
+def _marks(dots: Sequence[dict[str, Any]], word: str) -> list[alt.Chart]:
     hover = [
-        alt.Tooltip("label:N", title="Who"),
-        alt.Tooltip("n:Q", title="Enrollments"),
+        alt.Tooltip("who:N", title="Name"),
+        alt.Tooltip("n:Q", title="Enrollments", format=","),
         alt.Tooltip("rate:Q", title=word, format=".1%"),
     ]
-    outside = alt.FieldEqualPredicate(field="outside", equal=True)
-    inside = alt.FieldEqualPredicate(field="outside", equal=False)
-    drawn = [
-        base.mark_point(style="hollow", filled=True, size=60, opacity=1)
-        .encode(tooltip=hover)
-        .transform_filter(inside),
-        base.mark_point(style="outside", filled=True, shape="diamond", size=110, opacity=1)
-        .encode(tooltip=hover)
-        .transform_filter(outside),
+
+    def chart(out: bool, right: bool | None = None) -> alt.Chart:
+        chosen = [d for d in dots if d["out"] is out and right in (None, d["right"])]
+        return alt.Chart(data(chosen)).encode(x="n:Q", y="rate:Q")
+
+    def name(right: bool, align: Literal["left", "right"], dx: int) -> alt.Chart:
+        mark = chart(True, right).mark_text(style="ink", align=align, dx=dx, limit=200)
+        named: alt.Chart = mark.encode(text="who:N")
+        return named
+
+    dot = chart(False).mark_point(style="hollow", filled=True, size=60, opacity=1)
+    diamond = chart(True).mark_point(
+        style="outside", filled=True, shape="diamond", size=110, opacity=1
+    )
+    return [
+        dot.encode(tooltip=hover),
+        diamond.encode(tooltip=hover),
+        name(False, "left", 9),
+        name(True, "right", -9),
     ]
-    for right, align, dx in ((False, "left", 9), (True, "right", -9)):
-        side = alt.FieldEqualPredicate(field="right", equal=right)
-        text = base.mark_text(style="ink", align=align, dx=dx, limit=200)
-        drawn.append(text.encode(text="label:N").transform_filter(outside).transform_filter(side))
-    return drawn
 
 
-def _words(rows: pl.DataFrame, limits: pl.DataFrame) -> str:
-    centre = limits["centre"].drop_nulls()
-    overall = f" around {100 * centre[0]:.1f} %" if centre.len() else ""
-    found = rows.filter("outside").sort("rate", descending=True)
-    names = [f"{label} {100 * rate:.1f} %" for label, rate in found.select("label", "rate").rows()]
-    beyond = f"{len(names)} outside the 99.8 % limits: {listed(names)}" if names else "none outside"
-    return f"{rows.height} dots{overall}, {beyond}."
+def _described(dots: Sequence[dict[str, Any]], limits: pl.DataFrame) -> str:
+    known = limits["centre"].drop_nulls()
+    around = f" around {words.percent(known[0])}" if known.len() else ""
+    outside = sorted((d for d in dots if d["out"]), key=lambda d: -d["rate"])
+    named = [f"{d['who']} {words.percent(d['rate'])}" for d in outside[:5]]
+    more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
+    said = f"{len(outside)} outside the 99.8 % limits: {', '.join(named)}{more}"
+    return f"{len(dots)} dots{around}, {said if outside else 'none outside the 99.8 % limits'}."

@@ -51,7 +51,7 @@ def gauge(scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 420) -> a
     size = _sized(width)
     dial = Dial(row, width / 2, 46 + size.outer)
     below = dial.y + size.text + 4
-    layers = dial_layers([dial], policy, size, legend=False)
+    layers = dial_layers([dial], policy, size, legend=None)
     if row.scored:
         layers += _around(dial, policy, size)
     here = {"x": dial.x, "y": dial.y}
@@ -105,7 +105,7 @@ def gauge_wall(
         for i, row in enumerate(rows)
     ]
     room = step - 14
-    layers = dial_layers(dials, policy, size, legend=True)
+    layers = dial_layers(dials, policy, size, legend=step * columns)
     layers += [
         text(
             ({"x": d.x, "y": d.y - size.outer - 13, "text": d.standing.name} for d in dials),
@@ -151,7 +151,8 @@ def _sized(width: int) -> Size:
 
 
 def _order(row: Standing) -> tuple[int, float, str]:
-    return _LAST.get(row.status, 4), -(row.score or row.ended), row.name
+    size = row.ended if row.score is None else row.score
+    return _LAST.get(row.status, 4), -size, row.name
 
 
 def _line(row: Standing) -> str:
@@ -194,7 +195,7 @@ def _around(dial: Dial, policy: ScoringPolicy, size: Size) -> list[alt.Chart]:
                 names.append(row)
                 break
     for edge in [low for _, low, _ in limits] + [limits[-1][2]]:
-        if row := _fitting(dial, size, angle(edge, policy), f"{edge:g}", 10, taken):
+        if row := _fitting(dial, size, angle(edge, policy), f"{edge:.3g}", 10, taken):
             edges.append(row)
     return [text(names, style="ink", size=12), text(edges, style="muted", size=10)]
 

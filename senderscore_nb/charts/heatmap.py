@@ -2,210 +2,209 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import altair as alt
 import polars as pl
 
-from senderscore_nb.charts.rows import (
-    extremes,
-    interval,
-    named,
-    nothing,
-    percent,
-    said,
-    tally_words,
-    values,
-    with_nulls,
-)
-from senderscore_nb.charts.strips import band_scale, ink_scale
+from senderscore_nb.charts import words
+from senderscore_nb.charts.describe import describe
+from senderscore_nb.charts.layers import band_colour, data, note, nothing
+from senderscore_nb.charts.palette import band_colours, ink_on
+from senderscore_nb.charts.periods import complete
+from senderscore_nb.charts.ranking import names_axis
+from senderscore_nb.charts.standing import Standing, labels, period_of, require, standings
 from senderscore_nb.policy import ScoringPolicy
 
-_GLYPHS = {"collecting": "•", "no_paid_seat": "–", "not_computable": "?"}
-_KEY = {
+_SIGNS = {"collecting": "•", "no_paid_seat": "–", "not_computable": "?"}
+_MEANINGS = {
     "collecting": "• collecting",
     "no_paid_seat": "– no paid seat",
     "not_computable": "? not computable",
 }
-_WIDE, _NARROW, _ROOM = 46, 22, 720
+_MOST, _LEAST = 46, 22
 _ROW = 24
-_SHOWN = ("label", "column", "sign", "score", "band")
-_HOVER = ("range", "state", "ended", "replies", "bounces")
-_WEEK_LABEL = (
-    "[datum.index == 0 || +slice(datum.value, 8) < 8 "
-    "? utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%b') : '', "
-    "utcFormat(utcParse(datum.value, '%Y-%m-%d'), '%-d')]"
-)
+
+# The day of each week, and above it the month where a new one begins. Only days get here.
+_DAY = "utcParse(datum.value, '%Y-%m-%d')"
+_MONTHS = f"[datum.index == 0 || utcFormat({_DAY}, '%m') == '01' ? utcFormat({_DAY}, '%Y') : '', "
+_WEEKS = f"[datum.index == 0 || +slice(datum.value, 8) < 8 ? utcFormat({_DAY}, '%b') : '', "
+_LABELS = {
+    "day": f"{_WEEKS}utcFormat({_DAY}, '%-d')]",
+    "week": f"{_WEEKS}utcFormat({_DAY}, '%-d')]",
+    "month": f"{_MONTHS}utcFormat({_DAY}, '%b')]",
+}
 
 
-def heatmap_weeks(scored: pl.DataFrame, policy: ScoringPolicy) -> alt.Chart | alt.LayerChart:
-    """The score of each sender (or team, or sequence) in each week or month.
+@dataclass(frozen=True)
+class _Grid:
+    """Rows and columns in the order they are drawn, and the axis above them."""
+
+    names: Sequence[str]
+    columns: Sequence[str]
+    axis: alt.Axis
+    title: str
+    width: int
+
+
+def heatmap_weeks(
+    scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 720
+) -> alt.LayerChart:
+    """The score of each sender (or team, or sequence) in each week, month or day.
+
+    A cell is coloured by its band and carries the score. A cell without a score is outlined and
+    carries a sign that is explained below. Who has the best latest score comes first.
 
     Args:
-        scored: As `score` returns it by `user,week`, labelled: `user_id`, `user_label`, `week` or
-            `month` (Date), `ended`, `score`, `band`, `verdict`, `status` and the rates.
-        policy: Its bands are the colours.
+        scored: As `senderscore_nb.score.score` returns it by `user,week`, labelled.
+        policy: The policy it was scored with.
+        width: Of all cells together in pixels, as far as cells stay readable.
 
     Returns:
-        A cell for each sender and period, coloured by band with the score as text; cells without
-        a score are outlined and carry a sign that the key above the chart explains. Senders are
-        sorted by their latest score.
+        A layered chart with a description.
+
+    Raises:
+        ContractError: No column `score`, or no `week`, `month` or `day`.
     """
-    title = "Score by sender and week"
-    if scored.is_empty():
-        return nothing(title)
-    period = "month" if "month" in scored.columns else "week"
-    cells = _cells(named(scored)).with_columns(column=pl.col(period).cast(pl.String))
-    latest = cells.sort("column").group_by("label").agg(pl.col("score").drop_nulls().last())
-    labels = latest.sort("score", "label", descending=[True, False], nulls_last=True)["label"]
-    columns = _periods(cells[period], period)
+    period = period_of(scored)
+    require(scored, "score", *([] if period else ["week"]))
+    rows = [r for r in standings(scored, policy) if r.period is not None]
+    if not rows or period is None:
+        return nothing("Scores over time")
+    days = complete((r.period for r in rows if r.period), period)
+    latest = {r.name: -1.0 for r in rows}
+    in_time = sorted(rows, key=lambda r: str(r.period))
+    latest |= {r.name: r.score for r in in_time if r.score is not None}
+    names = sorted(latest, key=lambda name: (-latest[name], name))
+    last = [r for r in rows if r.period == max(days)]
+    description = (
+        f"Scores by {period}, {len(names)} rows, {words.day(days[0])} to {words.day(days[-1])}; "
+        f"{sum(r.status == 'collecting' for r in rows)} of {len(rows)} cells collecting. "
+        + describe(f"The last {period}", last, policy)
+    )
     axis = alt.Axis(
-        labelExpr=_WEEK_LABEL,
+        labelExpr=_LABELS[period],
         labelAngle=0,
         orient="top",
-        labelFlush=False,
         labelOverlap=False,
         labelPadding=18,
-        domain=False,
-        ticks=False,
         title=None,
     )
-    description = (
-        f"{title}: {len(labels)} rows, {len(columns)} {period}s from {columns[0]} to "
-        f"{columns[-1]}.{_latest_words(cells)}{tally_words(cells)}"
-    )
-    return _grid(cells, policy, labels.to_list(), columns, axis, description)
+    grid = _Grid(names, [str(day) for day in days], axis, "From", width)
+    cells = [(r, str(r.period)) for r in rows]
+    return _heatmap(cells, grid, policy).properties(description=description)
 
 
-def heatmap_sequences(scored: pl.DataFrame, policy: ScoringPolicy) -> alt.Chart | alt.LayerChart:
+def heatmap_sequences(
+    scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 720
+) -> alt.LayerChart:
     """The score of each sender in each sequence.
 
+    Cells are drawn as in `heatmap_weeks`; a pair that ended nothing has none. Senders and
+    sequences with the most enrollments come first.
+
     Args:
-        scored: As `score` returns it by `user,sequence`, labelled: `user_id`, `user_label`,
-            `sequence_id`, `sequence_label`, `ended`, `score`, `band`, `verdict`, `status`.
-        policy: Its bands are the colours.
+        scored: As `senderscore_nb.score.score` returns it by `user,sequence`, labelled.
+        policy: The policy it was scored with.
+        width: Of all cells together in pixels, as far as cells stay readable.
 
     Returns:
-        A cell for each pair that ended an enrollment, as in `heatmap_weeks`. Senders are sorted by
-        the enrollments they ended, and so are sequences.
+        A layered chart with a description.
+
+    Raises:
+        ContractError: No column `score`.
     """
-    title = "Score by sender and sequence"
-    if scored.is_empty():
-        return nothing(title)
-    columns = named(scored, only="sequence_id")["label"]
-    cells = _cells(named(scored, only="user_id")).with_columns(column=columns)
-    labels, names = _largest(cells, "label"), _largest(cells, "column")
+    rows = standings(scored, policy, name_by=("user",))
+    if not rows:
+        return nothing("Scores by sequence")
+    sequences = labels(scored, ("sequence",))
+    cells = list(zip(rows, sequences, strict=True))
+    names = _largest((row.name, row.ended) for row in rows)
+    columns = _largest((name, row.ended) for row, name in cells)
     axis = alt.Axis(
-        labelAngle=-40,
-        orient="top",
-        labelLimit=150,
-        labelOverlap=False,
-        domain=False,
-        ticks=False,
-        title=None,
+        labelAngle=-40, orient="top", labelLimit=150, labelOverlap=False, title=None, labelPadding=4
     )
-    whole = cells.with_columns(label=pl.col("label") + " in " + pl.col("column"))
-    description = (
-        f"{title}: {len(labels)} senders, {len(names)} sequences."
-        f"{extremes(whole)}{tally_words(cells)}"
-    )
-    return _grid(cells, policy, labels, names, axis, description)
+    grid = _Grid(names, columns, axis, "Sequence", width)
+    what = f"Scores of {len(names)} senders in {len(columns)} sequences"
+    return _heatmap(cells, grid, policy).properties(description=describe(what, rows, policy))
 
 
-def _cells(scored: pl.DataFrame) -> pl.DataFrame:
-    """The frame with what a cell shows and what its tooltip says."""
-    known = ("score_low", "score_high", "reply_rate", "bounce_rate")
-    scored = said(with_nulls(scored, **dict.fromkeys(known, pl.Float64())))
-    glyph = pl.col("status").cast(pl.String).replace_strict(_GLYPHS, default="?")
-    return scored.with_columns(
-        band=pl.col("band").cast(pl.String),
-        sign=pl.when(pl.col("score").is_null()).then(glyph),
-        range=interval("score_low", "score_high"),
-        replies=percent("reply_rate"),
-        bounces=percent("bounce_rate"),
-    )
-
-
-def _grid(
-    cells: pl.DataFrame,
-    policy: ScoringPolicy,
-    labels: Sequence[str],
-    columns: Sequence[str],
-    axis: alt.Axis,
-    description: str,
+def _heatmap(
+    cells: Sequence[tuple[Standing, str]], grid: _Grid, policy: ScoringPolicy
 ) -> alt.LayerChart:
-    step = max(_NARROW, min(_WIDE, _ROOM // len(columns)))
-    # An explicit domain keeps the order. A sort by a list would put the names into an expression.
-    base = alt.Chart().encode(
-        x=alt.X("column:N", scale=alt.Scale(domain=list(columns), padding=0.06), axis=axis),
-        y=alt.Y(
-            "label:N",
-            scale=alt.Scale(domain=list(labels), padding=0.06),
-            axis=alt.Axis(domain=False, ticks=False, labelLimit=170, labelPadding=8, title=None),
-        ),
-    )
+    step = max(_LEAST, min(_MOST, grid.width // len(grid.columns)))
+    # A domain keeps the order; sorting by a list would put the names into an expression.
+    x = alt.X("col:N", scale=alt.Scale(domain=list(grid.columns), padding=0.06), axis=grid.axis)
+    y = names_axis(grid.names)
+    y["scale"] = alt.Scale(domain=list(grid.names), padding=0.06)
     hover = [
-        alt.Tooltip("label:N", title="Sender"),
-        alt.Tooltip("column:N", title="Sequence" if "sequence_id" in cells.columns else "From"),
-        alt.Tooltip("score:Q", title="Score", format=".1f"),
-        alt.Tooltip("range:N", title="95 % interval"),
-        alt.Tooltip("state:N", title="State"),
-        alt.Tooltip("ended:Q", title="Ended"),
-        alt.Tooltip("replies:N", title="Replies"),
-        alt.Tooltip("bounces:N", title="Bounces"),
+        alt.Tooltip("who:N", title="Name"),
+        alt.Tooltip("col:N", title=grid.title),
+        alt.Tooltip("s:N", title="Score"),
+        alt.Tooltip("v:N", title="Band"),
+        alt.Tooltip("n:Q", title="Ended"),
+        alt.Tooltip("r:N", title="Replies"),
+        alt.Tooltip("b:N", title="Bounces"),
     ]
-    scored = alt.FieldValidPredicate(field="score", valid=True)
-    unscored = alt.FieldValidPredicate(field="score", valid=False)
-    legend = alt.Legend(title=None, orient="top", symbolType="square", symbolSize=160)
-    fill = alt.Fill("band:N", scale=band_scale(policy), legend=legend)
-    ink = alt.Color("band:N", scale=ink_scale(policy), legend=None)
-    filled = base.mark_rect().encode(fill=fill, tooltip=hover)
-    outlined = base.mark_rect(style="outline", strokeWidth=1, strokeDash=[2, 2]).encode(
-        tooltip=hover
+    drawn = [
+        *_filled([c for c in cells if c[0].scored], policy, step * len(grid.columns)),
+        *_outlined([c for c in cells if not c[0].scored]),
+    ]
+    layers = [chart.encode(x=x, y=y, tooltip=hover) for chart in drawn]
+    missing = Counter(row.status for row, _ in cells if not row.scored)
+    key = ", ".join(words_ for status, words_ in _MEANINGS.items() if missing[status])
+    chart = alt.LayerChart(layer=layers, width=alt.Step(step), height=alt.Step(_ROW))
+    return chart.properties(title=note(key)) if key else chart
+
+
+def _filled(
+    cells: Sequence[tuple[Standing, str]], policy: ScoringPolicy, across: int
+) -> list[alt.Chart]:
+    if not cells:
+        return []
+    names = words.band_labels(policy)
+    chart = alt.Chart(
+        data(
+            {**_cell(row, column), "t": words.points(row.score, policy, 0), "band": names[i]}
+            for row, column in cells
+            if (i := row.band) is not None
+        )
     )
-    # The theme's list of fonts, repeated in each cell, would be half of the picture's size.
-    number = base.mark_text(fontSize=10.5, font="sans-serif").encode(
-        color=ink, text=alt.Text("score:Q", format=".0f")
+    inks = [ink_on(colour) for colour in band_colours(policy)]
+    ink = alt.Color("band:N", scale=alt.Scale(domain=names, range=inks), legend=None)
+    colour = band_colour(policy, across=across)
+    fill = alt.Fill("band:N", scale=colour["scale"], legend=colour["legend"])
+    # The look's font is a list; repeated in each cell it would be half of the picture's size.
+    text = chart.mark_text(fontSize=10.5, font="sans-serif")
+    return [chart.mark_rect().encode(fill=fill), text.encode(color=ink, text="t:N")]
+
+
+def _outlined(cells: Sequence[tuple[Standing, str]]) -> list[alt.Chart]:
+    if not cells:
+        return []
+    chart = alt.Chart(
+        data({**_cell(row, column), "t": _SIGNS.get(row.status, "?")} for row, column in cells)
     )
-    sign = base.mark_text(style="muted", font="sans-serif").encode(text="sign:N")
-    data = values(cells.with_columns(pl.col("score").round(2)), [*_SHOWN, *_HOVER])
-    return alt.layer(
-        filled.transform_filter(scored),
-        outlined.transform_filter(unscored),
-        number.transform_filter(scored),
-        sign.transform_filter(unscored),
-        _key(cells),
-        data=data,
-        description=description,
-        width=alt.Step(step),
-        height=alt.Step(_ROW),
-        view=alt.ViewConfig(stroke=None),
-    )
+    box = chart.mark_rect(style="outline", strokeWidth=1, strokeDash=[2, 2])
+    text = chart.mark_text(style="muted", font="sans-serif").encode(text="t:N")
+    return [box, text]
 
 
-def _key(cells: pl.DataFrame) -> alt.Chart:
-    """The signs of cells without a score, below the cells."""
-    found = set(cells.filter(pl.col("score").is_null())["status"].cast(pl.String))
-    key = ", ".join(words for status, words in _KEY.items() if status in found)
-    mark = alt.Chart(alt.InlineData(values=[{"key": key}])).mark_text(
-        style="muted", align="left", baseline="top", dy=8
-    )
-    return mark.encode(x=alt.value(0), y=alt.value("height"), text="key:N")
+def _cell(row: Standing, column: str) -> dict[str, object]:
+    """Where a cell is and what its tooltip says, short: there may be thousands."""
+    score = None if row.score is None else f"{row.score:.1f} ({words.span(row.low, row.high)})"
+    state = f"{row.verdict}, {row.needed}" if row.status == "collecting" else row.verdict
+    said: dict[str, object] = {"who": row.name, "col": column, "s": score, "v": state}
+    for field, measure in (("r", "reply_rate"), ("b", "bounce_rate")):
+        rate = row.number(measure)
+        said[field] = None if rate is None else words.percent(rate)
+    return {**said, "n": row.ended}
 
 
-def _largest(cells: pl.DataFrame, column: str) -> list[str]:
-    sizes = cells.group_by(column).agg(pl.col("ended").sum())
-    return sizes.sort("ended", column, descending=[True, False])[column].to_list()
-
-
-def _periods(days: pl.Series, period: str) -> list[str]:
-    """Every period from the first to the last, so that an empty one is seen as a gap."""
-    first, last = days.min(), days.max()
-    step = "1mo" if period == "month" else "1w"
-    grid = pl.select(pl.date_range(pl.lit(first), pl.lit(last), step)).to_series()
-    return grid.cast(pl.String).to_list()
-
-
-def _latest_words(cells: pl.DataFrame) -> str:
-    newest = cells.filter(pl.col("column") == pl.col("column").max())
-    return f" In the last one:{extremes(newest)}"
+def _largest(sizes: Iterable[tuple[str, int]]) -> list[str]:
+    total: Counter[str] = Counter()
+    for name, size in sizes:
+        total[name] += size
+    return sorted(total, key=lambda name: (-total[name], name))

@@ -34,12 +34,23 @@ def _short(value: Any) -> Any:
     return value
 
 
-def band_colour(policy: ScoringPolicy, *, legend: bool = False) -> alt.Color:
-    """The field `band` (a band's label) as colour, in the policy's order."""
+def band_colour(policy: ScoringPolicy, *, across: float | None = None) -> alt.Color:
+    """The field `band` (a band's label) as colour, in the policy's order.
+
+    Args:
+        policy: Whose bands.
+        across: How wide a key above the chart may be, in pixels; no key where it is None.
+    """
     names = words.band_labels(policy)
-    shown = alt.Legend(orient="top", title=None, offset=10, columnPadding=16) if legend else None
+    shown = None if across is None else _key(names, across)
     scale = alt.Scale(domain=names, range=band_colours(policy))
     return alt.Color("band:N", scale=scale, legend=shown, sort=None)
+
+
+def _key(names: Sequence[str], across: float) -> alt.Legend:
+    each = max(words.width_of(name, SMALL) for name in names) + 34
+    columns = min(len(names), max(1, int(across // each)))
+    return alt.Legend(orient="top", title=None, offset=10, columnPadding=16, columns=columns)
 
 
 def bounds(
@@ -86,7 +97,7 @@ def strips(
         title: Of the axis.
     """
     rows = data({"band": n, "low": lo, "high": hi} for n, lo, hi in bounds(policy, domain))
-    mark = alt.Chart(rows).mark_rect(opacity=0.17, aria=False)
+    mark: alt.Chart = alt.Chart(rows).mark_rect(opacity=0.17, aria=False)
     axis = score_axis(policy, domain, title=title)
     if across:
         return mark.encode(x=alt.X("low:Q", **axis), x2="high:Q", color=band_colour(policy))
@@ -118,13 +129,14 @@ def strip_names(
                 taken = place + half + (4 if across else 0)
                 break
     chart = alt.Chart(data(rows))
+    named: alt.Chart
     if across:
-        return chart.mark_text(style="muted", fontSize=size, aria=False).encode(
-            x=alt.X("low:Q"), y=alt.value(-10), text="text:N"
-        )
-    return chart.mark_text(
+        named = chart.mark_text(style="muted", fontSize=size, aria=False)
+        return named.encode(x=alt.X("low:Q"), y=alt.value(-10), text="text:N")
+    named = chart.mark_text(
         style="muted", fontSize=size, align="left", dx=6, baseline="middle", aria=False
-    ).encode(y=alt.Y("low:Q"), x=alt.value("width"), text="text:N")
+    )
+    return named.encode(y=alt.Y("low:Q"), x=alt.value("width"), text="text:N")
 
 
 def facts(standing: Standing) -> dict[str, str]:

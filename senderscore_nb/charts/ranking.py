@@ -46,11 +46,13 @@ def ranking(
     rows = sorted(standings(scored, policy), key=order)
     if not rows:
         return nothing("Ranking")
-    return alt.layer(
-        strips(policy, across=True),
-        strip_names(policy, width, across=True),
-        *_scored([r for r in rows if r.scored], policy, rows),
-        *_waiting([r for r in rows if not r.scored], rows),
+    return alt.LayerChart(
+        layer=[
+            strips(policy, across=True),
+            strip_names(policy, width, across=True),
+            *_scored([r for r in rows if r.scored], policy, rows),
+            *_waiting([r for r in rows if not r.scored], rows),
+        ]
     ).properties(
         width=width,
         height=alt.Step(step),

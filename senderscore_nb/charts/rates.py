@@ -11,19 +11,17 @@ from senderscore_nb.charts import words
 from senderscore_nb.charts.layers import SMALL, data, facts, nothing, tooltip
 from senderscore_nb.charts.ranking import names_axis, order
 from senderscore_nb.charts.standing import Standing, require, standings
-from senderscore_nb.policy import ScoringPolicy
 
 _TITLES = {"reply_rate": "Reply rate", "bounce_rate": "Bounce rate"}
 
 
 def rates(
-    scored: pl.DataFrame, policy: ScoringPolicy, *, width: int = 260, step: int = 22
+    scored: pl.DataFrame, *, width: int = 260, step: int = 22
 ) -> alt.HConcatChart | alt.LayerChart:
     """Both rates of each row as dots with their intervals, ordered by score.
 
     Args:
         scored: As `senderscore_nb.score.score` returns it.
-        policy: The policy it was scored with.
         width: Of each of the two panels, in pixels.
         step: Height of a row, in pixels.
 
@@ -34,7 +32,7 @@ def rates(
         ContractError: A rate or the score is missing.
     """
     require(scored, *_TITLES)
-    rows = sorted(standings(scored, policy), key=order)
+    rows = sorted(standings(scored, None), key=order)
     if not rows:
         return nothing("Rates")
     panels = [_panel(rows, measure, width, step) for measure in _TITLES]
@@ -61,14 +59,16 @@ def _panel(rows: Sequence[Standing], measure: str, width: int, step: int) -> alt
     axis = alt.Axis(format="%", title=_TITLES[measure], grid=True, tickCount=4)
     chart = alt.Chart(data(drawn))
     dots = chart.mark_point(filled=True, size=80, opacity=1, style="point")
-    return alt.layer(
-        chart.mark_rule(style="interval").encode(
-            x=alt.X("lo:Q", axis=axis, scale=alt.Scale(zero=True, nice=True)), x2="hi:Q", y=y
-        ),
-        dots.encode(x="rate:Q", y=y, tooltip=said),
-        chart.mark_text(style="muted", align="left", dx=8, fontSize=SMALL).encode(
-            x=alt.value("width"), y=y, text="text:N"
-        ),
+    return alt.LayerChart(
+        layer=[
+            chart.mark_rule(style="interval").encode(
+                x=alt.X("lo:Q", axis=axis, scale=alt.Scale(zero=True, nice=True)), x2="hi:Q", y=y
+            ),
+            dots.encode(x="rate:Q", y=y, tooltip=said),
+            chart.mark_text(style="muted", align="left", dx=8, fontSize=SMALL).encode(
+                x=alt.value("width"), y=y, text="text:N"
+            ),
+        ]
     ).properties(width=width, height=alt.Step(step))
 
 

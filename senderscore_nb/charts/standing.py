@@ -72,13 +72,16 @@ class Standing:
 
 
 def standings(
-    scored: pl.DataFrame, policy: ScoringPolicy, *, name_by: Sequence[str] = ("user", "sequence")
+    scored: pl.DataFrame,
+    policy: ScoringPolicy | None,
+    *,
+    name_by: Sequence[str] = ("user", "sequence"),
 ) -> list[Standing]:
     """The rows of a scored frame, in its order.
 
     Args:
         scored: As `senderscore_nb.score.score` returns it, with or without labels.
-        policy: The policy it was scored with.
+        policy: The policy it was scored with; None where a chart draws no bands.
         name_by: What a row is named by, among the keys that the frame has.
 
     Raises:
@@ -151,7 +154,11 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def _standing(
-    row: Mapping[str, Any], name: str, sequence: str, period: str | None, policy: ScoringPolicy
+    row: Mapping[str, Any],
+    name: str,
+    sequence: str,
+    period: str | None,
+    policy: ScoringPolicy | None,
 ) -> Standing:
     score = number(row["score"])
     given = row.get("status")
@@ -160,10 +167,11 @@ def _standing(
         score = None
     elif score is None:
         status = "not_computable"
-    band = None if score is None else _band(row.get("band"), score, policy)
+    band = None if score is None or policy is None else _band(row.get("band"), score, policy)
     worded = _STATUS_WORDS.get(status, words.clip(status, 24))
-    if band is not None:
-        worded = words.clip(row.get("verdict") or policy.band_names[band], 40)
+    if score is not None:
+        named = policy.band_names[band] if policy and band is not None else row.get("band")
+        worded = words.clip(row.get("verdict") or named or "scored", 40)
     when = row[period] if period else None
     return Standing(
         name=name,
@@ -187,6 +195,7 @@ def _band(given: object, score: float, policy: ScoringPolicy) -> int:
 
 
 def number(value: object) -> float | None:
+    """A finite number; None for anything else."""
     if isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     return None

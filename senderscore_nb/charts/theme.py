@@ -25,7 +25,6 @@ COLOURS: dict[str, dict[str, str]] = {
         "muted": "#566072",
         "line": "#d9dee6",
         "track": "#e4e8ee",
-        "card": "#f6f7f9",
         "edge": "#7b8798",
         "accent": "#1f5fa8",
         "alert": "#a23b12",
@@ -36,15 +35,13 @@ COLOURS: dict[str, dict[str, str]] = {
         "muted": "#a4afc0",
         "line": "#343d4b",
         "track": "#2c3441",
-        "card": "#1c222c",
         "edge": "#7a879b",
         "accent": "#8ab8f2",
         "alert": "#ffb48a",
     },
 }
-"""Colours by mode. Text (`ink`, `muted`, `accent`, `alert`) has 4.5:1 or more on `paper` and
-`card`; marks that carry meaning (`edge` and the text colours) have 3:1 or more; `line`, `track`
-and `card` only decorate."""
+"""Colours by mode. Text (`ink`, `muted`, `accent`, `alert`) has 4.5:1 or more on `paper`; marks
+that carry meaning (`edge` and the text colours) have 3:1 or more; `line`, `track` only decorate."""
 
 
 def theme(mode: Mode = "light") -> dict[str, Any]:
@@ -64,6 +61,7 @@ def theme(mode: Mode = "light") -> dict[str, Any]:
     return {
         "background": "transparent",
         "font": FONT,
+        "text": {"font": FONT},
         "padding": 6,
         "view": {"stroke": None, "continuousWidth": 480, "continuousHeight": 260},
         "mark": {"color": c["accent"]},
@@ -146,14 +144,10 @@ def _styles(c: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {
         "ink": {"color": c["ink"]},
         "muted": {"color": c["muted"]},
-        "alert": {"color": c["alert"]},
-        "data": {"color": c["accent"]},
-        "halo": {"color": c["paper"]},
         "strong": {"color": c["ink"], "fontWeight": 600},
         "number": {"color": c["ink"], "fontWeight": 700},
-        "footnote": {"fill": c["muted"], "fill": c["muted"]},
+        "footnote": {"color": c["muted"], "fill": c["muted"]},
         "needle": {"color": c["ink"]},
-        "card": {"color": c["card"], "stroke": c["line"]},
         "track": {"color": c["track"]},
         "progress": {"color": c["edge"]},
         "arc": {"color": c["edge"]},
@@ -161,13 +155,11 @@ def _styles(c: dict[str, str]) -> dict[str, dict[str, Any]]:
         "ribbon": {"color": c["ink"], "fillOpacity": 0.13},
         "funnel": {"color": c["edge"], "fillOpacity": 0.14},
         "line": {"color": c["ink"], "strokeWidth": 2},
-        "rule": {"color": c["line"]},
         "limit": {"color": c["edge"], "strokeWidth": 1},
         "centre": {"color": c["muted"], "strokeWidth": 1.25},
         "outline": {"color": "transparent", **outlined},
         "hollow": {"color": c["paper"], **outlined},
         "point": {"color": c["ink"], "stroke": c["paper"], "filled": True},
-        "dot": {"color": c["edge"], "stroke": c["paper"], "filled": True},
         "outside": {"color": c["alert"], "stroke": c["paper"], "filled": True},
         "ringed": {"stroke": c["paper"]},
         "steady": {"color": c["edge"], "strokeWidth": 1.5},

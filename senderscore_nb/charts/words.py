@@ -20,7 +20,7 @@ _THIN_SPACE = "\u2009"
 def clip(text: object, most: int = MOST_CHARACTERS) -> str:
     r"""A name as one short line of visible text.
 
-    >>> clip("Ann\\x00 " + "y" * 99, 10)
+    >>> clip("Ann\x00 " + "y" * 99, 10)
     'Ann  yyyy…'
     """
     clean = _INVISIBLE.sub(" ", str(text)[:400]).strip() or "(blank)"

@@ -63,7 +63,8 @@ def _outside(funnels: dict[str, pl.DataFrame]) -> list[tuple[str, str, str, floa
     }.items():
         frame = funnels[name]
         n = "ended" if name == "bounce_rate" else "delivered"
-        centre = (frame[name] * frame[n]).sum() / max(frame[n].sum(), 1)
+        total = float(frame[n].sum() or 0)
+        centre = float((frame[name] * frame[n]).sum() or 0) / max(total, 1.0)
         side = pl.col(name) > centre if bad == "above" else pl.col(name) < centre
         for row in frame.filter(pl.col("outside") & side).iter_rows(named=True):
             reason = (
@@ -79,16 +80,21 @@ def _low(senders: pl.DataFrame, policy: ScoringPolicy) -> list[tuple[str, str, s
     if not lower:
         return []
     chance = pl.sum_horizontal(f"p_{b.slug}" for b in lower)
-    scored = senders.filter((pl.col("status") == "scored") & (chance >= CERTAIN))
+    scored = senders.with_columns(__chance=chance).filter(
+        (pl.col("status") == "scored") & (pl.col("__chance") >= CERTAIN)
+    )
     edge = policy.bands[len(lower)]
     return [
         (
             row["user_id"],
             row["user_label"],
-            f"A score of {points(row['score'])} ({points(row['score_low'])}–"
-            f"{points(row['score_high'])}) is certainly below {edge.name}, "
-            f"which starts at {edge.lower:g}.",
+            f"The score of {points(row['score'])} is below {edge.name} (from {edge.lower:g}) "
+            f"with a probability of {_share(row['__chance'])}.",
             10.0,
         )
         for row in scored.iter_rows(named=True)
     ]
+
+
+def _share(probability: float) -> str:
+    return "more than 99\u00a0%" if probability > 0.99 else f"{100 * probability:.0f}\u00a0%"

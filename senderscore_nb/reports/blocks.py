@@ -23,12 +23,12 @@ Format = Callable[[Any], str]
 
 
 def percent(value: Any) -> str:
-    """A fraction as a percentage with one decimal.
+    """A fraction as a percentage with one decimal and a no-break space.
 
-    >>> percent(0.0712)
-    '7.1 %'
+    >>> percent(0.0712).split()
+    ['7.1', '%']
     """
-    return _number(value, lambda v: f"{100 * v:.1f} %")
+    return _number(value, lambda v: f"{100 * v:.1f}\u00a0%")
 
 
 def points(value: Any) -> str:
@@ -43,7 +43,7 @@ def signed(value: Any) -> str:
 
 def signed_percentage_points(value: Any) -> str:
     """A change of a fraction, in percentage points, with its sign."""
-    return _number(value, lambda v: f"{100 * v:+.1f} pp".replace("-", "−"))
+    return _number(value, lambda v: f"{100 * v:+.1f}\u00a0pp".replace("-", "−"))
 
 
 def count(value: Any) -> str:
@@ -65,6 +65,19 @@ def day(value: Any) -> str:
 def text(value: Any) -> str:
     """Anything as text; a dash for nothing."""
     return "–" if value is None or value == "" else str(value)
+
+
+def interval_text(value: str, low: str, high: str) -> str:
+    """A value with its interval.
+
+    >>> interval_text("7.1 %", "5.9 %", "8.4 %")
+    '7.1 % (5.9–8.4 %)'
+    """
+    if low == "–":
+        return value
+    unit = next((u for u in ("\u00a0%", " %", "\u00a0pp") if low.endswith(u)), "")
+    between = " to " if low.startswith(("+", "−")) else "–"
+    return f"{value} ({low.removesuffix(unit)}{between}{high})"
 
 
 def _number(value: Any, form: Callable[[float], str]) -> str:
@@ -92,16 +105,31 @@ class Prose:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: the frame's column, its heading, and how a value is written."""
+    """A column of a table: the frame's column, its heading, and how a value is written.
+
+    With `interval`, the frame's `…_low` and `…_high` are written behind the value.
+    """
 
     name: str
     title: str
     form: Format = text
+    interval: bool = False
 
     @property
     def is_number(self) -> bool:
         """Written flush right."""
         return self.form not in (text, day)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the frame that are shown."""
+        ends = (f"{self.name}_low", f"{self.name}_high") if self.interval else ()
+        return (self.name, *ends)
+
+    def written(self, row: Mapping[str, Any]) -> str:
+        """The cell's text."""
+        value, *ends = (self.form(row[name]) for name in self.names)
+        return interval_text(value, *ends) if ends else value
 
 
 @dataclass(frozen=True)
@@ -120,8 +148,7 @@ class Table:
         head = Markup("").join(
             Markup('<th scope="col"{}>{}</th>').format(_numeric(c), c.title) for c in self.columns
         )
-        names = [c.name for c in self.columns]
-        body = Markup("").join(self._row(row) for row in self.frame.select(names).iter_rows())
+        body = Markup("").join(self._row(row) for row in self.frame.iter_rows(named=True))
         return str(
             Markup(
                 '<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>{}'
@@ -129,10 +156,10 @@ class Table:
             ).format(self.caption or "Table", caption, head, body)
         )
 
-    def _row(self, row: tuple[Any, ...]) -> Markup:
+    def _row(self, row: Mapping[str, Any]) -> Markup:
         cells = []
-        for i, (column, value) in enumerate(zip(self.columns, row, strict=True)):
-            shown = escape(column.form(value))
+        for i, column in enumerate(self.columns):
+            shown = escape(column.written(row))
             if i == 0:
                 cells.append(Markup('<th scope="row">{}</th>').format(shown))
             else:

@@ -1,11 +1,14 @@
-"""papermill's kernel engine with a callback for each finished cell instead of its own bar."""
+"""papermill's kernel engine, private and quiet: local sockets, and a callback for each cell."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_client.manager import AsyncKernelManager
 from papermill.engines import NBClientEngine, papermill_engines
+from traitlets import default
 
 NAME = "senderscore-kernel"
 
@@ -27,6 +30,14 @@ class _Bar:
     def set_description(self, *_: object, **__: object) -> None: ...
 
 
+class LocalKernelManager(AsyncKernelManager):
+    """Speaks to the kernel through files of this user instead of TCP ports, where there are any."""
+
+    @default("transport")
+    def _transport(self) -> str:
+        return "tcp" if os.name == "nt" else "ipc"
+
+
 class KernelEngine(NBClientEngine):  # type: ignore[misc]
     """Runs the cells in an ordinary kernel and reports each one that is done."""
 
@@ -40,7 +51,10 @@ class KernelEngine(NBClientEngine):  # type: ignore[misc]
     ) -> Any:
         if on_cell is not None:
             nb_man.pbar = _Bar(len(nb_man.nb.cells), on_cell)
-        return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+        manager = f"{__name__}.{LocalKernelManager.__name__}"
+        return super().execute_managed_notebook(
+            nb_man, kernel_name, kernel_manager_class=manager, **kwargs
+        )
 
 
 def register() -> None:

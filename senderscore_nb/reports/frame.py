@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Literal, Self
 
 import polars as pl
 
@@ -18,6 +18,8 @@ from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
 from senderscore_nb.score import score
 from senderscore_nb.selection import Selection, iso_week
 from senderscore_nb.tally import trailing
+
+Measure = Literal["reply_rate", "bounce_rate"]
 
 WINDOW_WEEKS = 12
 """Weeks that a score in a report covers unless it says otherwise."""
@@ -173,12 +175,12 @@ class ReportFrame:
         )
         return self.account.labels.add(rows)
 
-    def funnel(self, measure: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def funnel(self, measure: Measure) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Senders with `outside`, and the control limits over n, for one of the two rates."""
         count, n = ("replied", self._reply_n) if measure == "reply_rate" else ("bounced", "ended")
         known = self.senders.filter(pl.col(measure).is_not_null() & (pl.col(n) > 0))
-        total = known[n].sum()
-        centre = known[count].sum() / total if total else 0.0
+        total = float(known[n].sum() or 0)
+        centre = float(known[count].sum() or 0) / total if total else 0.0
         wide = control_limits(centre, pl.col(n), sigmas=quantile(0.998))
         rows = known.with_columns(outside=(pl.col(measure) < wide[0]) | (pl.col(measure) > wide[1]))
         most = known[n].max() or 1
@@ -201,11 +203,10 @@ def _grid(most: int) -> list[int]:
 
 def _last_week(tallies: pl.DataFrame) -> tuple[dt.date, dt.date]:
     """The last ISO week that is complete: its Sunday is not after the newest day."""
-    newest = tallies["day"].max()
-    if not isinstance(newest, dt.date):
-        raise ReportError("The tallies have no day.")
+    days = tallies["day"].sort()
+    oldest, newest = days[0], days[-1]
     monday = newest - dt.timedelta(days=newest.weekday())
     sunday = monday + dt.timedelta(days=6)
-    if sunday > newest and (tallies["day"].min() or newest) < monday:
+    if sunday > newest and oldest < monday:
         monday, sunday = (d - dt.timedelta(days=7) for d in (monday, sunday))
     return monday, sunday

@@ -64,14 +64,14 @@ def definitions(policy: ScoringPolicy) -> Table:
         (
             "Interval of a score, probability of a band",
             "From the posterior of both true rates (Beta, Jeffreys prior) through the points; "
-            f"a band is worded as certain from {CERTAIN:.0%} on and as probable from "
-            f"{PROBABLE:.0%} on.",
+            f"a band is worded as certain from {100 * CERTAIN:.0f}\u00a0% on and as probable from "
+            f"{100 * PROBABLE:.0f}\u00a0% on.",
         ),
         (
             "More than noise",
             "The interval of the change (square-and-add, allowing for the days that both windows "
-            "share), with all senders judged together so that at most 5 % of the changes that are "
-            "called real are expected to be chance (Benjamini–Hochberg).",
+            "share), with all senders judged together so that at most 5\u00a0% of the changes that "
+            "are called real are expected to be chance (Benjamini–Hochberg).",
         ),
         (
             "Control limits",
@@ -88,25 +88,33 @@ def policy_table(policy: ScoringPolicy) -> Table:
     rows: list[tuple[str, str, str]] = []
     for word, curve in (("Reply rate", policy.reply_points), ("Bounce rate", policy.bounce_points)):
         rows += [(word, f"{100 * rate:g} %", f"{value:g} points") for rate, value in curve.knots]
-    between = {
-        "linear": "points in between are interpolated",
-        "step": "points hold until the next rate",
-    }
     rows += [("Band", band.name, f"from {band.lower:g}") for band in policy.bands]
     frame = pl.DataFrame(rows, schema=["what", "at", "gives"], orient="row")
-    caption = (
-        f"Policy {policy.label}: replies, {between[policy.reply_points.interpolation]}; "
-        f"bounces, {between[policy.bounce_points.interpolation]}. "
-        "It is this project's own, not the vendor's."
-    )
     columns = [Column("what", "What"), Column("at", "At"), Column("gives", "Gives")]
-    return Table(frame, columns, caption)
+    return Table(frame, columns, "Points and bands of the policy")
+
+
+def policy_words(policy: ScoringPolicy) -> Prose:
+    """Whose policy it is and how its points are read."""
+    between = {
+        "linear": "are interpolated between the rates below",
+        "step": "hold until the next rate below",
+    }
+    return Prose(
+        [
+            f"Policy {policy.label}. The vendor publishes no points and no cut-offs: these are "
+            "this policy's, not HubSpot's.",
+            f"Points for replies {between[policy.reply_points.interpolation]}; points for bounces "
+            f"{between[policy.bounce_points.interpolation]}.",
+            f"Source: {policy.source or 'not stated.'}",
+        ]
+    )
 
 
 def inputs(report: ReportFrame) -> Table:
     """The files that were read, with their hashes."""
     frame = pl.DataFrame(
-        [(f.path, f.rows, f.mapping, f.sha256) for f in report.account.reading.files],
+        [(f.name, f.rows, f.mapping, f.sha256) for f in report.account.reading.files],
         schema={"file": pl.String, "rows": pl.Int64, "mapping": pl.String, "sha256": pl.String},
         orient="row",
     )

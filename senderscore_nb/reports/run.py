@@ -85,7 +85,8 @@ def run_report(
 
     path = find_notebook(notebook)
     try:
-        source = nbformat.read(path, as_version=4)
+        text = path.read_text(encoding="utf-8")
+        source = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
         raise ReportError(f"Not a notebook that can be read ({error}).", where=str(path)) from None
     declared = declared_parameters(source, where=path.name)
@@ -129,7 +130,7 @@ def _execute(path: Path, parameters: dict[str, Any], progress: Progress | None) 
         if isinstance(kind, type) and issubclass(kind, errors.SenderScoreError):
             raise ReportError(_plain(error.evalue)) from None
         raise ReportError(
-            f"Cell {error.exec_count} raised {error.ename}: {_plain(error.evalue)}",
+            f"Cell {error.exec_count} raised {error.ename}: {_plain(error.evalue)}.",
             where=path.name,
             hint="Run the notebook in JupyterLab to see where.",
         ) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 
 from senderscore_nb import charts
@@ -17,25 +19,16 @@ from senderscore_nb.reports.blocks import (
     signed,
     signed_percentage_points,
 )
+from senderscore_nb.reports.frame import Measure
 
 USER = Column("user_label", "Sender")
 SEQUENCE = Column("sequence_label", "Sequence")
 
-RATES = (
-    Column("ended", "Ended", count),
-    Column("reply_rate", "Reply rate", percent),
-    Column("reply_rate_low", "from", percent),
-    Column("reply_rate_high", "to", percent),
-    Column("bounce_rate", "Bounce rate", percent),
-    Column("bounce_rate_low", "from", percent),
-    Column("bounce_rate_high", "to", percent),
-)
-SCORE = (
-    Column("score", "Score", points),
-    Column("score_low", "from", points),
-    Column("score_high", "to", points),
-    Column("verdict", "Band"),
-)
+ENDED = Column("ended", "Ended", count)
+REPLIES = Column("reply_rate", "Reply rate", percent, interval=True)
+BOUNCES = Column("bounce_rate", "Bounce rate", percent, interval=True)
+RATES = (ENDED, REPLIES, BOUNCES)
+SCORE = (Column("score", "Score", points, interval=True), Column("verdict", "Band"))
 
 
 def score_table(scored: pl.DataFrame, *keys: Column, caption: str) -> Table:
@@ -47,7 +40,9 @@ def score_table(scored: pl.DataFrame, *keys: Column, caption: str) -> Table:
 def gauge_wall(scored: pl.DataFrame, policy: ScoringPolicy, *, caption: str) -> Figure:
     """A gauge for each sender."""
     table = score_table(scored, USER, caption="Score and rates with 95 % intervals")
-    return Figure(charts.gauge_wall(scored, policy), caption, table)
+    wall = charts.gauge_wall(scored, policy)
+    narrow = charts.gauge_wall(scored, policy, columns=2, width=350)
+    return Figure(charts.with_narrow(wall, narrow), caption, table)
 
 
 def change_figure(changes: pl.DataFrame, policy: ScoringPolicy, *, since: str) -> Figure:
@@ -71,9 +66,7 @@ def change_figure(changes: pl.DataFrame, policy: ScoringPolicy, *, since: str) -
             USER,
             Column("score_before", "Before", points),
             Column("score", "Now", points),
-            Column("score_change", "Change", signed),
-            Column("score_change_low", "from", signed),
-            Column("score_change_high", "to", signed),
+            Column("score_change", "Change", signed, interval=True),
             Column("said", "Is it noise?"),
             Column("reply_rate_change", "Replies", signed_percentage_points),
             Column("bounce_rate_change", "Bounces", signed_percentage_points),
@@ -85,10 +78,16 @@ def change_figure(changes: pl.DataFrame, policy: ScoringPolicy, *, since: str) -
 
 def history_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) -> Figure:
     """Senders by week."""
+    wide = history.with_columns(
+        shown=pl.coalesce(pl.col("score").round(1).cast(pl.String), "verdict")
+    )
+    wide = wide.pivot("week", index="user_label", values="shown", sort_columns=True)
+    weeks_shown = [name for name in wide.columns if name != "user_label"]
+    titles = [day(dt.date.fromisoformat(name)).rsplit(" ", 1)[0] for name in weeks_shown]
     table = Table(
-        history,
-        [USER, Column("week", "Week of", day), *SCORE, *RATES[:2], RATES[4]],
-        f"Scores over {weeks} weeks, at the end of each week",
+        wide,
+        [USER, *(Column(n, t) for n, t in zip(weeks_shown, titles, strict=True))],
+        f"Scores over {weeks} weeks, by the Monday of the week that they end with",
     )
     caption = f"Each cell is the score over the {weeks} weeks that end with that week."
     return Figure(charts.heatmap_weeks(history, policy), caption, table)
@@ -96,7 +95,7 @@ def history_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) 
 
 def sequences_figure(cells: pl.DataFrame, policy: ScoringPolicy) -> Figure:
     """Senders by sequence."""
-    table = Table(cells, [USER, SEQUENCE, *SCORE, *RATES[:2], RATES[4]], "Sender by sequence")
+    table = Table(cells, [USER, SEQUENCE, *SCORE, *RATES], "Sender by sequence")
     return Figure(
         charts.heatmap_sequences(cells, policy), "The score of each sender in each sequence.", table
     )
@@ -113,7 +112,7 @@ def trend_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) ->
     return Figure(charts.trend(history, policy), caption, table)
 
 
-def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: str) -> Figure:
+def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: Measure) -> Figure:
     """A rate against the number of enrollments, with control limits."""
     word = "Reply" if measure == "reply_rate" else "Bounce"
     said = pl.when("outside").then(pl.lit("outside")).otherwise(pl.lit("within"))
@@ -121,10 +120,8 @@ def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: str) -> 
         rows.with_columns(said=said).sort(measure, descending=True),
         [
             USER,
-            RATES[0],
-            Column(measure, f"{word} rate", percent),
-            Column(f"{measure}_low", "from", percent),
-            Column(f"{measure}_high", "to", percent),
+            ENDED,
+            Column(measure, f"{word} rate", percent, interval=True),
             Column("said", "99.8 % limits"),
         ],
         f"{word} rates and control limits",

@@ -19,7 +19,7 @@ from senderscore_nb.reports.blocks import (
     day,
     signed,
 )
-from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
+from senderscore_nb.reports.frame import HISTORY_WEEKS, Measure, ReportFrame
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, band_counts, changed, plural, standing
 
@@ -80,11 +80,14 @@ class WeeklyReport(ReportFrame):
         return sections.history_figure(history, self.policy, weeks=HISTORY_WEEKS)
 
     @cached_property
-    def funnels(self) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
+    def funnels(self) -> dict[Measure, tuple[pl.DataFrame, pl.DataFrame]]:
         """Rows and control limits by rate."""
-        return {name: self.funnel(name) for name in ("reply_rate", "bounce_rate")}
+        return {
+            "reply_rate": self.funnel("reply_rate"),
+            "bounce_rate": self.funnel("bounce_rate"),
+        }
 
-    def funnel_chart(self, measure: str) -> Figure:
+    def funnel_chart(self, measure: Measure) -> Figure:
         """A rate against n."""
         rows, limits = self.funnels[measure]
         return sections.funnel_figure(rows, limits, measure=measure)
@@ -102,7 +105,7 @@ class WeeklyReport(ReportFrame):
     def attention(self) -> Table:
         """Who needs attention, and why."""
         columns = [sections.USER, Column("reason", "Why")]
-        return Table(self.attention_rows, columns, "Who needs attention", empty="Nobody this week.")
+        return Table(self.attention_rows, columns, "Senders and reasons", empty="Nobody this week.")
 
     def collecting(self) -> Table:
         """Who has no score yet, how many enrollments are missing, and when they are there."""
@@ -119,7 +122,7 @@ class WeeklyReport(ReportFrame):
     def without_score(self) -> Table:
         """Who has no score for another reason."""
         rows = self.senders.filter(pl.col("status").is_in(["no_paid_seat", "not_computable"]))
-        columns = [sections.USER, Column("verdict", "Why"), sections.RATES[0]]
+        columns = [sections.USER, Column("verdict", "Why"), sections.ENDED]
         return Table(rows, columns, "Without a score", empty="Nobody else is without a score.")
 
     def sequence_table(self) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from senderscore_nb.policy import ScoringPolicy
-from senderscore_nb.reports.blocks import count, day, percent, points, signed
+from senderscore_nb.reports.blocks import count, day, interval_text, percent, points, signed
 
 SINCE = {1: "last week", 4: "four weeks ago"}
 """The earlier times that reports compare with, by how many weeks back."""
@@ -38,8 +38,7 @@ def rate(row: Mapping[str, Any], name: str) -> str:
     """A rate with its interval."""
     if row[name] is None:
         return "unknown"
-    low, high = percent(row[f"{name}_low"]), percent(row[f"{name}_high"])
-    return f"{percent(row[name])} ({low.removesuffix(' %')}–{high})"
+    return interval_text(*(percent(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
 
 def standing(row: Mapping[str, Any], who: str) -> str:

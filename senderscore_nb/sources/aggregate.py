@@ -9,8 +9,11 @@ import polars as pl
 
 from senderscore_nb.contract import KEYS, MEASURES
 from senderscore_nb.errors import MappingError, ReadError, did_you_mean
+from senderscore_nb.safe import shown_series
+from senderscore_nb.sources.days import parse_dates
+from senderscore_nb.sources.delimited import unique
 from senderscore_nb.sources.mapping import Dates, Mapping, load_mapping
-from senderscore_nb.sources.parse import clean, parse_dates, parse_number
+from senderscore_nb.sources.parse import clean, parse_number, shorten
 from senderscore_nb.sources.raw import RawTable, read_raw
 from senderscore_nb.sources.reading import REJECTED, Reading, SourceFile
 
@@ -60,7 +63,10 @@ def read_aggregate(
     """
     raw = read_raw(Path(path))
     chosen = load_mapping(mapping) if mapping is not None else _HEADERS
-    places = chosen.find(raw.headers)
+    try:
+        places = chosen.find(raw.headers)
+    except MappingError as error:
+        raise MappingError(error.found, where=str(path), hint=error.hint) from None
     _require(places, raw, str(path))
     if "day" not in places and as_of is None:
         raise ReadError(
@@ -74,14 +80,14 @@ def read_aggregate(
     rows = rows.with_columns(
         reason=pl.coalesce(
             "reason",
-            pl.when(pl.struct(key).is_duplicated()).then(
+            pl.when(pl.struct(*key, pl.col("reason").is_null()).is_duplicated()).then(
                 pl.lit("user_id: this user, sequence and day are there twice")
             ),
         )
     )
     bad = pl.col("reason").is_not_null()
     texts = raw.frame.select(
-        pl.col(str(i)).cast(pl.String).alias(f"{name} [{i}]") for i, name in enumerate(raw.headers)
+        pl.col(str(i)).cast(pl.String).alias(name) for i, name in enumerate(unique(raw.headers))
     )
     rows = rows.with_columns(
         texts.select(pl.struct(pl.all()).struct.json_encode()).to_series().alias("row"),
@@ -120,7 +126,7 @@ def _require(places: dict[str, int], raw: RawTable, where: str) -> None:
             raise MappingError(
                 f"No header was found for {' or '.join(options)}.",
                 where=where,
-                hint=did_you_mean(options[-1], raw.headers),
+                hint=did_you_mean(options[-1], [shorten(h) for h in raw.headers]),
             )
 
 
@@ -133,7 +139,7 @@ def _typed(
 
     def refuse(bad: pl.Series, name: str, expected: str, text: pl.Series) -> None:
         said = pl.concat_str(pl.lit(f"{name}: expected {expected}, found '"), "t", pl.lit("'"))
-        frame = pl.DataFrame({"bad": bad, "t": text.cast(pl.String).str.slice(0, 80)})
+        frame = pl.DataFrame({"bad": bad, "t": shown_series(text)})
         reasons.append(frame.select(pl.when("bad").then(said)).to_series().alias(str(len(reasons))))
 
     for name in ("ended", "replied", "bounced"):
@@ -146,8 +152,10 @@ def _typed(
     for name in ("reply_rate", "bounce_rate"):
         if name in places:
             text = raw.frame[str(places[name])]
-            rate, half = _rates(text)
-            refuse(rate.is_null(), name, "a rate such as 7.5 % or 0.075", text)
+            percent = "%" in raw.headers[places[name]]
+            rate, half = _rates(text, percent=percent)
+            example = "7.5 or 7.5 %" if percent else "7.5 % or 0.075"
+            refuse(rate.is_null(), name, f"a rate such as {example}", text)
             columns |= {name: rate, f"{name}_half": half}
     columns["user_id"] = clean(raw.frame[str(places["user_id"])])
     refuse(columns["user_id"].is_null(), "user_id", "a user", columns["user_id"].fill_null(""))
@@ -172,25 +180,26 @@ def _typed(
     return frame
 
 
-def _rates(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Fractions, and half of the last digit that they are written with."""
-    if text.dtype.is_numeric():
-        given = text.cast(pl.Float64)
-        return given.set(~given.is_between(0, 1), None), given * 0 + 1e-9
+def _rates(text: pl.Series, *, percent: bool) -> tuple[pl.Series, pl.Series]:
+    """Fractions, and half of the last digit that they are written with.
+
+    Without a percent sign, here or in the header, 1 could be 1 % or all, so it has to be below.
+    """
     t = pl.col("t").str.replace(",", ".", literal=True)
     frame = (
         clean(text)
         .to_frame("t")
         .select(
-            number=t.str.extract(r"^(\d{1,3}(?:\.\d{1,9})?)\s*%?$").cast(pl.Float64),
+            number=t.str.extract(r"^(\d{1,3}(?:\.\d{1,17})?)\s*%?$").cast(pl.Float64),
             digits=t.str.extract(r"\.(\d+)").str.len_bytes().fill_null(0).cast(pl.Int32),
-            percent=t.str.ends_with("%"),
+            percent=t.str.ends_with("%") | percent,
         )
     )
     scale = pl.when("percent").then(100.0).otherwise(1.0)
     rate = pl.col("number") / scale
     half = pl.lit(0.5) * pl.lit(10.0).pow(-pl.col("digits")) / scale
-    result = frame.select(rate=pl.when(rate.is_between(0, 1)).then(rate), half=half)
+    possible = pl.when("percent").then(rate <= 1).otherwise(rate < 1)
+    result = frame.select(rate=pl.when(possible).then(rate), half=half)
     return result["rate"], result["half"]
 
 

@@ -8,25 +8,24 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.contract import COLUMNS, OPTIONAL
+from senderscore_nb.safe import shown_series
 from senderscore_nb.sources import endings
-from senderscore_nb.sources.mapping import (
-    FactorType,
-    Mapped,
-    Mapping,
-    choose_mapping,
-    load_mapping,
-)
+from senderscore_nb.sources.choosing import Mapped, choose_mapping
+from senderscore_nb.sources.days import known_zone, parse_dates
+from senderscore_nb.sources.delimited import unique
+from senderscore_nb.sources.forms import KNOWN_WORDS
+from senderscore_nb.sources.mapping import FactorType, Mapping, load_mapping
 from senderscore_nb.sources.parse import (
     Parsed,
-    known_zone,
     parse_boolean,
-    parse_dates,
     parse_enum,
     parse_number,
     parse_text,
+    shorten,
 )
 from senderscore_nb.sources.raw import RawTable, find_files, read_raw
 from senderscore_nb.sources.reading import DUPLICATE, REJECTED, Reading, SourceFile
+from senderscore_nb.sources.settling import FILE, LINE, REASON, settle
 
 _MANDATORY = ("enrollment_id", "user_id", "sequence_id", "enrolled_on")
 _FACTORS: dict[FactorType, pl.DataType] = {
@@ -35,7 +34,7 @@ _FACTORS: dict[FactorType, pl.DataType] = {
     "boolean": pl.Boolean(),
     "date": pl.Date(),
 }
-_FILE, _LINE, _PLACE, _REASON, _ROW = "__file", "__line", "__place", "__reason", "__row"
+_PLACE, _ROW = "__place", "__row"
 
 
 def read_enrollments(
@@ -49,7 +48,7 @@ def read_enrollments(
 
     CSV, TSV, XLSX, Parquet and gzip of the text formats; encoding, delimiter and decimal mark are
     found. Every row is either accepted or rejected with its reason. Rows that are equal in every
-    column that is read are one enrollment: the first is accepted, the others are rejected as
+    value that is kept are one enrollment: the first is accepted, the others are rejected as exact
     duplicates. Rows with one id and different values are rejected together.
 
     Args:
@@ -78,12 +77,12 @@ def read_enrollments(
         raw = read_raw(path)
         table, file = _read_table(raw, chosen, timezone)
         raws.append(raw)
-        tables.append(table.with_columns(pl.lit(len(files), pl.Int64).alias(_FILE)))
+        tables.append(table.with_columns(pl.lit(len(files), pl.Int64).alias(FILE)))
         files.append(file)
-    rows = _settle(pl.concat(tables, how="diagonal_relaxed"), files)
+    rows = settle(pl.concat(tables, how="diagonal_relaxed"), files)
     columns = [n for n in rows.columns if not n.startswith("__")]
     ordered = [n for n in COLUMNS if n in columns] + [n for n in columns if n not in COLUMNS]
-    bad = pl.col(_REASON).is_not_null()
+    bad = pl.col(REASON).is_not_null()
     rejected = _as_read(rows.filter(bad), raws, files)
     duplicates = rejected["reason"].str.starts_with(DUPLICATE).sum()
     return Reading(rows.filter(~bad).select(ordered), rejected, tuple(files), int(duplicates))
@@ -97,13 +96,13 @@ def _read_table(
     decimal = _decimal(raw, mapped)
     parsed = _parse(raw, mapped, decimal, zone)
     rows = pl.DataFrame({name: p.values for name, p in parsed.items()}).with_columns(
-        raw.lines.alias(_LINE),
+        raw.lines.alias(LINE),
         pl.int_range(pl.len(), dtype=pl.Int64).alias(_PLACE),
         _reasons(raw, mapped, parsed),
     )
     rows = _checked(_derived(rows, parsed))
     if raw.broken.height:
-        broken = raw.broken.rename({"line": _LINE, "reason": _REASON, "row": _ROW})
+        broken = raw.broken.rename({"line": LINE, "reason": REASON, "row": _ROW})
         rows = pl.concat([rows, broken], how="diagonal")
     return rows, SourceFile(
         path=str(raw.path),
@@ -148,15 +147,9 @@ def _parse(raw: RawTable, mapped: Mapped, decimal: str, zone: str | None) -> dic
     parsed = {}
     for column, place in mapped.places.items():
         values, dtype = raw.frame[str(place)], _dtype(column, mapping)
-        if column in ("state", "unenrolled_by", "error_type"):
-            known = {
-                "state": endings.STATES,
-                "unenrolled_by": endings.SOURCES,
-                "error_type": endings.ERRORS,
-            }[column]
+        if column in KNOWN_WORDS:
+            known = KNOWN_WORDS[column]
             parsed[column] = parse_enum(values, getattr(words, column), known)
-        elif isinstance(dtype, pl.Enum):
-            parsed[column] = parse_enum(values, getattr(words, column), dtype.categories.to_list())
         elif dtype == pl.Date:
             parsed[column] = parse_dates(
                 values, mapping.dates, zone, file=str(raw.path), header=raw.headers[place]
@@ -173,24 +166,21 @@ def _parse(raw: RawTable, mapped: Mapped, decimal: str, zone: str | None) -> dic
 
 def _reasons(raw: RawTable, mapped: Mapped, parsed: dict[str, Parsed]) -> pl.Series:
     """Why each row does not fit, or null: all of its reasons together."""
-    parts = []
+    parts = [pl.Series("", [None] * raw.frame.height, dtype=pl.String)]
     for column, result in parsed.items():
-        header = raw.headers[mapped.places[column]]
-        found = raw.frame[str(mapped.places[column])].cast(pl.String).str.slice(0, 80)
-        name = column if header == column else f"{column} ({header})"
-        text = pl.concat_str(
-            pl.lit(f"{name}: expected {result.expected}, found '"), "f", pl.lit("'")
-        )
-        frame = pl.DataFrame({"bad": result.bad, "f": found})
-        parts.append(frame.select(pl.when("bad").then(text)).to_series().alias(column))
+        values, header = raw.frame[str(mapped.places[column])], raw.headers[mapped.places[column]]
+        name = column if header == column else f"{column} ({shorten(header)})"
+        if result.bad.any():
+            found = shown_series(values.zip_with(result.bad, values.clear(len(values))))
+            parts.append(f"{name}: expected {result.expected}, found '" + found + "'")
         if column in _MANDATORY:
-            frame = pl.DataFrame({"blank": result.values.is_null() & ~result.bad})
+            blank = pl.DataFrame({"blank": result.values.is_null() & ~result.bad})
             missing = pl.when("blank").then(pl.lit(f"{name}: is blank"))
-            parts.append(frame.select(missing.alias(f"{column} blank")).to_series())
-    together = pl.DataFrame(parts).select(
-        pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).alias(_REASON)
+            parts.append(blank.select(missing).to_series())
+    together = pl.DataFrame([part.alias(str(i)) for i, part in enumerate(parts)]).select(
+        pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).alias(REASON)
     )
-    return together.select(pl.when(pl.col(_REASON) != "").then(_REASON)).to_series().alias(_REASON)
+    return together.select(pl.when(pl.col(REASON) != "").then(REASON)).to_series().alias(REASON)
 
 
 def _derived(rows: pl.DataFrame, parsed: dict[str, Parsed]) -> pl.DataFrame:
@@ -201,26 +191,21 @@ def _derived(rows: pl.DataFrame, parsed: dict[str, Parsed]) -> pl.DataFrame:
     )
     if any(name in parsed for name in inputs):
         rows = rows.with_columns(_end_reason(parsed), *_flags_by_error(parsed))
-    elif "end_reason" in parsed:
-        rows = rows.with_columns(pl.col("end_reason").cast(OPTIONAL["end_reason"], strict=False))
+    enums = [name for name in ("end_reason", "bounce_type") if name in rows.columns]
+    rows = rows.with_columns(pl.col(name).cast(OPTIONAL[name]) for name in enums)
     if "recipient_email" in parsed:
-        rows = rows.with_columns(
-            endings.recipient_domain().alias("recipient_domain")
-            if "recipient_domain" not in parsed
-            else pl.col("recipient_domain")
-        )
+        if "recipient_domain" not in parsed:
+            rows = rows.with_columns(endings.recipient_domain().alias("recipient_domain"))
         if "mailbox_provider" not in parsed:
             rows = rows.with_columns(endings.mailbox_provider().alias("mailbox_provider"))
     rows = _with_time(rows, parsed)
-    reason = pl.coalesce(_REASON, endings.contradiction())
-    return rows.with_columns(reason.alias(_REASON)).drop(*inputs, "recipient_email", strict=False)
+    reason = pl.coalesce(REASON, endings.contradiction())
+    return rows.with_columns(reason.alias(REASON)).drop(*inputs, "recipient_email", strict=False)
 
 
 def _end_reason(parsed: dict[str, Parsed]) -> pl.Expr:
     given = ["end_reason"] if "end_reason" in parsed else []
-    return (
-        pl.coalesce(*given, endings.end_reason()).cast(OPTIONAL["end_reason"]).alias("end_reason")
-    )
+    return pl.coalesce(*given, endings.end_reason()).alias("end_reason")
 
 
 def _flags_by_error(parsed: dict[str, Parsed]) -> list[pl.Expr]:
@@ -247,7 +232,7 @@ def _checked(rows: pl.DataFrame) -> pl.DataFrame:
     early = pl.col("ended_on") < pl.col("enrolled_on")
     text = pl.format("ended_on: {} is before enrolled_on {}", "ended_on", "enrolled_on")
     return rows.with_columns(
-        pl.when(pl.col(_REASON).is_null() & early).then(text).otherwise(_REASON).alias(_REASON)
+        pl.when(pl.col(REASON).is_null() & early).then(text).otherwise(REASON).alias(REASON)
     )
 
 
@@ -257,11 +242,10 @@ def _as_read(
     """Rejected rows with the text that they had in their file."""
     parts = [pl.DataFrame(schema=REJECTED)]
     for number, (raw, file) in enumerate(zip(raws, files, strict=True)):
-        mine = rows.filter(pl.col(_FILE) == number)
+        mine = rows.filter(pl.col(FILE) == number)
         places = mine[_PLACE].drop_nulls()
         texts = raw.frame[places].select(
-            pl.col(str(i)).cast(pl.String).alias(name)
-            for i, name in enumerate(_unique(raw.headers))
+            pl.col(str(i)).cast(pl.String).alias(name) for i, name in enumerate(unique(raw.headers))
         )
         read = pl.DataFrame({_PLACE: places}).with_columns(
             texts.select(pl.struct(pl.all()).struct.json_encode()).to_series().alias("__text")
@@ -271,49 +255,9 @@ def _as_read(
         parts.append(
             mine.select(
                 file=pl.lit(file.path),
-                line=_LINE,
-                reason=_REASON,
+                line=LINE,
+                reason=REASON,
                 row=pl.coalesce(*own, "__text"),
-            )
+            ).sort("line", maintain_order=True)
         )
     return pl.concat(parts)
-
-
-def _unique(headers: Sequence[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    names = []
-    for header in headers:
-        seen[header] = seen.get(header, 0) + 1
-        names.append(header if seen[header] == 1 else f"{header} ({seen[header]})")
-    return names if len(set(names)) == len(names) else [f"{n} [{i}]" for i, n in enumerate(names)]
-
-
-def _settle(rows: pl.DataFrame, files: Sequence[SourceFile]) -> pl.DataFrame:
-    """Reject exact duplicates but the first, and all rows of ids that contradict themselves."""
-    values = [n for n in rows.columns if not n.startswith("__")]
-    rows = rows.with_row_index("__at")
-    twice = rows.filter(pl.col(_REASON).is_null() & pl.col("enrollment_id").is_duplicated()).filter(
-        pl.col("enrollment_id").is_duplicated()
-    )
-    names = pl.DataFrame({_FILE: range(len(files)), "__name": [f.path for f in files]})
-    same = twice.join(names, on=_FILE, how="left", maintain_order="left").with_columns(
-        __spot=pl.format("{}:{}", "__name", _LINE)
-    )
-    groups = same.group_by("enrollment_id").agg(
-        kinds=pl.struct(values).n_unique(),
-        first=pl.col("__spot").first(),
-        first_at=pl.col("__at").first(),
-        spots=pl.col("__spot").head(4).str.join(", "),
-    )
-    judged = same.join(groups, on="enrollment_id").select(
-        "__at",
-        __why=pl.when(pl.col("kinds") > 1)
-        .then(pl.format("enrollment_id: rows with one id contradict each other: {}", "spots"))
-        .when(pl.col("__at") > pl.col("first_at"))
-        .then(pl.format(DUPLICATE + "{}", "first")),
-    )
-    return (
-        rows.join(judged, on="__at", how="left", maintain_order="left")
-        .with_columns(pl.coalesce(_REASON, "__why").alias(_REASON))
-        .drop("__at", "__why")
-    )

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+import polars as pl
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from senderscore_nb.contract import COLUMNS, REQUIRED
+from senderscore_nb.contract import COLUMNS
 from senderscore_nb.errors import MappingError, did_you_mean
+from senderscore_nb.safe import shown
+from senderscore_nb.sources.forms import KNOWN_WORDS, checked_format, fold
 
 INPUTS: tuple[str, ...] = ("state", "unenrolled_by", "error_type", "recipient_email")
 """Columns that are read but not kept: they become `end_reason`, `recipient_domain` and others."""
@@ -27,6 +39,7 @@ def _labels(value: object) -> object:
 
 
 Labels = Annotated[tuple[str, ...], BeforeValidator(_labels), Field(min_length=1)]
+Format = Annotated[str, AfterValidator(checked_format)]
 
 
 class _Frozen(BaseModel):
@@ -41,7 +54,7 @@ class Dates(_Frozen):
     """
 
     day_first: bool | None = None
-    formats: tuple[str, ...] = ()
+    formats: tuple[Format, ...] = ()
     naive_timestamps: Literal["account", "UTC"] = "account"
 
 
@@ -55,6 +68,17 @@ class Words(_Frozen):
     error_type: dict[str, str] = {}
     end_reason: dict[str, str] = {}
     bounce_type: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for column, known in KNOWN_WORDS.items():
+            for said, meant in getattr(self, column).items():
+                if meant not in known:
+                    hint = did_you_mean(meant, known)
+                    raise ValueError(f"{column}: {said!r} cannot mean {meant!r}. {hint}")
+        if both := {w.lower() for w in self.true} & {w.lower() for w in self.false}:
+            raise ValueError(f"{min(both)!r} is both true and false")
+        return self
 
 
 class Mapping(_Frozen):
@@ -73,6 +97,31 @@ class Mapping(_Frozen):
     decimal: Literal["auto", ".", ","] = "auto"
     blank_is_false: tuple[str, ...] = ()
 
+    @field_validator("columns")
+    @classmethod
+    def _named(cls, columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        owner: dict[str, str] = {}
+        for column, labels in columns.items():
+            own = column not in COLUMNS and column not in INPUTS
+            if own and not re.fullmatch(r"[^\W\d_]\w{0,59}", column):
+                raise ValueError(f"{shown(column)!r} is not a name of letters, digits and _")
+            for label in labels:
+                if owner.setdefault(fold(label), column) != column:
+                    raise ValueError(
+                        f"{shown(label)!r} means both {owner[fold(label)]!r} and {column!r}"
+                    )
+        return columns
+
+    @model_validator(mode="after")
+    def _about_columns(self) -> Self:
+        for column in self.types:
+            if column in COLUMNS or column not in self.columns:
+                raise ValueError(f"types: {shown(column)!r} is not a factor under columns")
+        for column in self.blank_is_false:
+            if COLUMNS.get(column, self.types.get(column)) not in (pl.Boolean, "boolean"):
+                raise ValueError(f"blank_is_false: {shown(column)!r} is not true or false")
+        return self
+
     def find(self, headers: Sequence[str]) -> dict[str, int]:
         """The place of each mapped column's header.
 
@@ -80,10 +129,9 @@ class Mapping(_Frozen):
             MappingError: Two headers of the file mean the same column.
         """
         places: dict[str, int] = {}
-        wanted = {
-            fold(label): column
-            for column, labels in self.columns.items()
-            for label in (column, *labels)
+        wanted = {fold(column): column for column in self.columns}
+        wanted |= {
+            fold(label): column for column, labels in self.columns.items() for label in labels
         }
         for i, header in enumerate(headers):
             column = wanted.get(fold(header))
@@ -91,8 +139,9 @@ class Mapping(_Frozen):
                 continue
             if column in places:
                 raise MappingError(
-                    f"The headers {headers[places[column]]!r} and {header!r} both mean {column!r} "
-                    f"in the mapping {self.name!r}."
+                    f"The headers {shown(headers[places[column]])!r} and {shown(header)!r} both "
+                    f"mean {column!r} in the mapping {shown(self.name)!r}.",
+                    hint="Give a mapping that names one of them, or rename the other.",
                 )
             places[column] = i
         return places
@@ -100,31 +149,6 @@ class Mapping(_Frozen):
 
 CANONICAL = Mapping(name="canonical", columns={name: (name,) for name in (*COLUMNS, *INPUTS)})
 """Headers that are the contract's own names."""
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """A mapping applied to a file's headers.
-
-    Attributes:
-        mapping: The mapping.
-        places: Column → place of its header.
-        unmapped: Headers that mean nothing, each with the nearest known label or "".
-    """
-
-    mapping: Mapping
-    places: dict[str, int]
-    unmapped: dict[str, str]
-
-
-def fold(header: str) -> str:
-    """A header without case, surrounding and repeated space.
-
-    >>> fold("  Enrolled   AT ")
-    'enrolled at'
-    """
-    plain = header.replace("\ufeff", "").replace("\u00a0", " ")
-    return re.sub(r"\s+", " ", plain).strip().casefold()
 
 
 def mapping_names() -> tuple[str, ...]:
@@ -147,16 +171,17 @@ def load_mapping(mapping: str | Path | Mapping) -> Mapping:
     if name == "canonical":
         return CANONICAL
     if name in mapping_names():
-        return _preset(name)
+        return preset(name)
     path = Path(name)
-    if path.suffix != ".toml" and not path.is_file():
+    # os.path answers False where a Path raises, as for a name that is too long.
+    if path.suffix != ".toml" and not os.path.isfile(path):  # noqa: PTH113
         raise MappingError(
-            f"There is no mapping named {name!r}.",
-            hint=did_you_mean(name, ("canonical", *mapping_names()))
+            f"There is no mapping named {shown(name)!r}.",
+            hint=did_you_mean(name[:100], ("canonical", *mapping_names()))
             + " Or give the path of a TOML file.",
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"The mapping cannot be read ({error}).", where=name) from None
     return parse_mapping(text, where=name)
@@ -169,84 +194,56 @@ def parse_mapping(text: str, *, where: str) -> Mapping:
         MappingError: Not TOML, or not a valid mapping.
     """
     try:
-        return Mapping.model_validate(tomllib.loads(text))
+        return Mapping.model_validate(_extended(tomllib.loads(text)))
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"Not valid TOML: {error}.", where=where) from None
     except ValidationError as error:
         problem = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
         hint = None
-        if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
-            hint = did_you_mean(key, Mapping.model_fields)
-        raise MappingError(f"{key}: {problem['msg']}.", where=where, hint=hint) from None
+        if problem["type"] == "extra_forbidden":
+            message = "this key is unknown"
+            parents: dict[str, type[BaseModel]] = {"dates": Dates, "words": Words}
+            model = parents.get(str(problem["loc"][0]), Mapping)
+            hint = did_you_mean(str(problem["loc"][-1]), model.model_fields)
+        end = "" if message.endswith((".", "?")) else "."
+        said = f"{shown(key)}: {message}{end}" if key else f"{message}{end}"
+        raise MappingError(said, where=where, hint=hint) from None
+    except MappingError as error:
+        raise MappingError(error.found, where=where, hint=error.hint) from None
 
 
-def choose_mapping(headers: Sequence[str], mapping: Mapping | None, *, where: str) -> Mapped:
-    """The given mapping applied to headers, or the one that fits them.
-
-    The canonical names go first; else the preset that finds every required column and the most
-    headers.
-
-    Raises:
-        MappingError: A required column has no header; the nearest headers are offered.
-    """
-    if mapping is not None:
-        return _applied(headers, mapping, where)
-    candidates = [CANONICAL, *(_preset(name) for name in mapping_names())]
-    fitting = []
-    for candidate in candidates:
-        places = candidate.find(headers)
-        if set(REQUIRED) <= set(places):
-            fitting.append((candidate, len(places)))
-    if fitting:
-        best = fitting[0] if fitting[0][0] is CANONICAL else max(fitting, key=lambda f: f[1])
-        return _applied(headers, best[0], where)
-    nearest = max(candidates, key=lambda c: len(c.find(headers)))
-    return _applied(headers, nearest, where)
+def _extended(given: dict[str, Any]) -> dict[str, Any]:
+    """What is given over what it extends: tables key by key, all else as a whole."""
+    if "extends" not in given:
+        return given
+    base = load_mapping(_preset_name(given["extends"])).model_dump(exclude_unset=True)
+    base = {key: value for key, value in base.items() if key not in ("name", "source")}
+    return _over({key: value for key, value in given.items() if key != "extends"}, base)
 
 
-def _applied(headers: Sequence[str], mapping: Mapping, where: str) -> Mapped:
-    places = mapping.find(headers)
-    missing = [column for column in REQUIRED if column not in places]
-    if missing:
+def _preset_name(name: object) -> str:
+    names = ("canonical", *mapping_names())
+    if name not in names:
         raise MappingError(
-            _missing(headers, mapping, missing), where=where, hint=_how_to(missing[0])
+            f"extends: there is no preset {shown(name)!r}.", hint=did_you_mean(shown(name), names)
         )
-    labels = {fold(x): x for c, ls in mapping.columns.items() if c not in places for x in (c, *ls)}
-    unmapped = {
-        header: _near(header, labels)
-        for i, header in enumerate(headers)
-        if i not in places.values()
-    }
-    return Mapped(mapping, places, unmapped)
+    return str(name)
 
 
-def _missing(headers: Sequence[str], mapping: Mapping, missing: Sequence[str]) -> str:
-    parts = []
-    for column in missing:
-        labels = (column, *mapping.columns.get(column, ()))
-        near = next(
-            (n for n in (_near(label, {fold(h): h for h in headers}) for label in labels) if n), ""
-        )
-        parts.append(f"{column} (perhaps {near!r})" if near else column)
-    return f"No header was found for {', '.join(parts)} with the mapping {mapping.name!r}."
-
-
-def _how_to(column: str) -> str:
-    return (
-        "Give --mapping NAME, or write a TOML file such as: "
-        f'name = "mine" [columns] {column} = "The header"; see docs/mapping.md.'
-    )
-
-
-def _near(text: str, known: dict[str, str]) -> str:
-    hint = did_you_mean(fold(text), known, most=1)
-    if not hint.startswith("Did you mean"):
-        return ""
-    return known[hint.removeprefix("Did you mean '").removesuffix("'?")]
+def _over(given: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in given.items():
+        old = merged.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            value = _over(value, old)
+        merged[key] = value
+    return merged
 
 
 @cache
-def _preset(name: str) -> Mapping:
+def preset(name: str) -> Mapping:
+    """A mapping that comes with the package."""
     path = resources.files("senderscore_nb").joinpath("sources", "mappings", f"{name}.toml")
     return parse_mapping(path.read_text(encoding="utf-8"), where=name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 import gzip
 import hashlib
 import io
-import json
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.errors import ReadError
+from senderscore_nb.sources.delimited import Table, broken_rows, decoded, read_delimited
 
 ENDINGS: dict[str, str] = {
     ".csv": "csv",
@@ -24,12 +24,10 @@ ENDINGS: dict[str, str] = {
     ".xlsx": "xlsx",
     ".parquet": "parquet",
 }
-_DELIMITERS = ",;\t|"
-_LONGEST_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class RawTable:
+class RawTable(Table):
     """A file as it was read.
 
     Attributes:
@@ -39,10 +37,6 @@ class RawTable:
         form: csv, xlsx or parquet.
         encoding: Of a text file, else None.
         delimiter: Of a text file, else None.
-        headers: As they stand in the file.
-        frame: One column a header, named `0`, `1`, …: text, or typed where the file has types.
-        lines: Line of each row of the frame.
-        broken: Rows with too many or too few fields: `line`, `reason`, `row`.
     """
 
     path: Path
@@ -51,48 +45,40 @@ class RawTable:
     form: str
     encoding: str | None
     delimiter: str | None
-    headers: tuple[str, ...]
-    frame: pl.DataFrame
-    lines: pl.Series
-    broken: pl.DataFrame
 
 
 def find_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     """The data files that paths, folders and globs mean, each once, in name order.
 
-    A folder is read without its subfolders; its `roster.*` and `*.rejected.csv` are passed over.
+    A folder is read without its subfolders. What is found in a folder or by a glob and is named
+    `roster.*` or `*.rejected.csv` is passed over.
 
     Raises:
         ReadError: Nothing is found.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     for item in given:
-        path = Path(item).expanduser()
-        if path.is_dir():
-            files = [f for f in sorted(path.iterdir()) if _is_data(f)]
-            where = f"files ending in {', '.join(ENDINGS)} (or .gz)"
-        elif path.is_file():
-            files, where = [path], ""
-        else:
-            matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
-            files, where = [Path(m) for m in matches if Path(m).is_file()], "a file or a glob"
+        files = _meant(str(item))
         if not files:
+            expected = f"a file, a folder or a glob of files ending in {', '.join(ENDINGS)} or .gz"
             raise ReadError(
-                "Nothing to read was found here.", where=str(item), hint=f"Expected {where}."
+                "Nothing to read was found here.", where=str(item), hint=f"Expected {expected}."
             )
-        found |= dict.fromkeys(files)
+        for file in files:
+            found.setdefault(os.path.realpath(file), file)
     if not found:
         raise ReadError("No file was given.")
-    return list(found)
+    return list(found.values())
 
 
 def read_raw(path: Path) -> RawTable:
-    """One file as text.
+    """One file as a table, nothing understood yet.
 
     Raises:
         ReadError: It cannot be read, or is not what its ending says.
     """
+    form = _form(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -103,32 +89,57 @@ def read_raw(path: Path) -> RawTable:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error):
             raise ReadError("Not a whole gzip file.", where=str(path)) from None
-    form = _form(path)
+    encoding = delimiter = None
+    if form == "csv":
+        text, encoding = decoded(content, path)
+        is_tsv = _ending(path) == ".tsv"
+        table, delimiter = read_delimited(text, "\t" if is_tsv else None, path)
+    else:
+        table = _native(content, form, path)
+    return RawTable(
+        headers=table.headers,
+        frame=table.frame,
+        lines=table.lines,
+        broken=table.broken,
+        path=path,
+        sha256=digest,
+        size=size,
+        form=form,
+        encoding=encoding,
+        delimiter=delimiter,
+    )
+
+
+def _meant(item: str) -> list[Path]:
+    path = Path(item).expanduser()
+    # os.path answers False where a Path raises: names too long, folders that are locked.
+    if os.path.isfile(path):  # noqa: PTH113
+        return [path]
     try:
-        if form == "xlsx":
-            return RawTable(path, digest, size, form, None, None, *_read_xlsx(content))
-        if form == "parquet":
-            return RawTable(path, digest, size, form, None, None, *_read_parquet(content))
-    except ReadError:
-        raise
-    except Exception as error:
-        # Both readers raise whatever their native code does; the file is to blame.
-        raise ReadError(f"Not a readable {form} file ({_first(error)}).", where=str(path)) from None
-    text, encoding = _decoded(content, path)
-    delimiter = "\t" if ".tsv" in path.suffixes else _delimiter(text)
-    table = _read_csv(text, delimiter, path)
-    return RawTable(path, digest, size, form, encoding, delimiter, *table)
+        if os.path.isdir(path):  # noqa: PTH112
+            return sorted(file for file in path.iterdir() if _is_data(file))
+    except OSError as error:
+        raise ReadError(f"The folder cannot be read ({error.strerror}).", where=item) from None
+    return sorted(
+        file
+        for file in map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
+        if _is_data(file)
+    )
 
 
 def _is_data(path: Path) -> bool:
     name = path.name.casefold()
     if name.startswith((".", "~", "roster.")) or name.endswith(".rejected.csv"):
         return False
-    return path.is_file() and Path(name.removesuffix(".gz")).suffix in ENDINGS
+    return _ending(path) in ENDINGS and path.is_file()
+
+
+def _ending(path: Path) -> str:
+    return Path(path.name.casefold().removesuffix(".gz")).suffix
 
 
 def _form(path: Path) -> str:
-    ending = Path(path.name.casefold().removesuffix(".gz")).suffix
+    ending = _ending(path)
     if ending not in ENDINGS:
         raise ReadError(
             f"Files ending in {ending!r} cannot be read.",
@@ -138,122 +149,75 @@ def _form(path: Path) -> str:
     return ENDINGS[ending]
 
 
-def _decoded(content: bytes, path: Path) -> tuple[str, str]:
-    for mark, encoding in (
-        (b"\xef\xbb\xbf", "utf-8-sig"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if content.startswith(mark):
-            candidates = [encoding]
-            break
-    else:
-        if content.count(0) * 10 > len(content) or content.startswith(b"PK\x03\x04"):
-            raise ReadError("This is not a text file.", where=str(path))
-        candidates = ["utf-8", "cp1252"]
-    for encoding in candidates:
-        try:
-            return content.decode(encoding), encoding
-        except UnicodeDecodeError:
-            continue
-    raise ReadError(
-        f"The text is not {' or '.join(candidates)}.",
-        where=str(path),
-        hint="Save the file again as UTF-8.",
-    )
-
-
-def _delimiter(text: str) -> str:
-    """The delimiter that splits the header into the most fields."""
-    header = next((line for line in io.StringIO(text) if line.strip()), "")
-    counts = {d: len(next(csv.reader([header], delimiter=d), [])) for d in _DELIMITERS}
-    return max(_DELIMITERS, key=lambda d: counts[d])
-
-
-def _read_csv(
-    text: str, delimiter: str, path: Path
-) -> tuple[tuple[str, ...], pl.DataFrame, pl.Series, pl.DataFrame]:
-    limit = csv.field_size_limit(_LONGEST_FIELD)
+def _native(content: bytes, form: str, path: Path) -> Table:
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        headers: list[str] = []
-        rows: list[list[str]] = []
-        lines: list[int] = []
-        broken: list[tuple[int, str, str]] = []
-        line = 1
-        for row in reader:
-            if any(field.strip() for field in row):
-                if not headers:
-                    headers = [field.strip() for field in row]
-                elif len(row) == len(headers):
-                    rows.append(row)
-                    lines.append(line)
-                else:
-                    reason = f"{len(row)} fields where the header has {len(headers)}"
-                    broken.append((line, reason, _as_json(headers, row)))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise ReadError(f"Not a readable CSV file ({error}).", where=f"{path}:{line}") from None
-    finally:
-        csv.field_size_limit(limit)
-    if not headers:
-        raise ReadError("The file is empty: not even a header.", where=str(path))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(headers)
-    frame = pl.DataFrame(
-        {str(i): pl.Series(values, dtype=pl.String) for i, values in enumerate(columns)}
-    )
-    return tuple(headers), frame, pl.Series(lines, dtype=pl.Int64), _broken(broken)
+        return _read_xlsx(content) if form == "xlsx" else _read_parquet(content)
+    except ReadError as error:
+        raise ReadError(error.found, where=str(path)) from None
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:
+        # Both readers raise whatever their native code does, a panic too; the file is to blame.
+        raise ReadError(f"Not a readable {form} file ({_first(error)}).", where=str(path)) from None
 
 
-def _read_xlsx(
-    content: bytes,
-) -> tuple[tuple[str, ...], pl.DataFrame, pl.Series, pl.DataFrame]:
+def _read_xlsx(content: bytes) -> Table:
+    """The first sheet; the first row that is not blank is its header."""
     import fastexcel
 
-    sheet = fastexcel.read_excel(content).load_sheet(0, header_row=None, dtypes="string")
+    sheet = fastexcel.read_excel(content).load_sheet(
+        0, header_row=None, skip_rows=0, dtypes="string"
+    )
     table: pl.DataFrame = sheet.to_polars()
-    table = table.rename({name: str(i) for i, name in enumerate(table.columns)})
-    table = table.with_row_index("line", offset=1).with_columns(pl.col("line").cast(pl.Int64))
-    texts = pl.all().exclude("line")
-    table = table.filter(pl.any_horizontal(texts.is_not_null()))
+    table = table.select(
+        pl.col(name).cast(pl.String).alias(str(i)) for i, name in enumerate(table.columns)
+    )
+    lines = pl.int_range(1, table.height + 1, dtype=pl.Int64, eager=True)
+    filled = table.select(
+        pl.any_horizontal(pl.lit(value=False), pl.all().str.strip_chars() != "").fill_null(
+            value=False
+        )
+    ).to_series()
+    table, lines = table.filter(filled), lines.filter(filled)
     if table.is_empty():
         raise ReadError("The first sheet is empty.")
-    headers = tuple((h or "").strip() for h in table.drop("line").row(0))
-    body = table[1:]
-    # A cell with a date alone comes with midnight; a column of nothing else holds dates.
-    midnight = r"^\d{4}-\d{2}-\d{2} 00:00:00$"
-    dates = [
-        name
-        for name in body.columns
-        if name != "line"
-        and body[name].drop_nulls().len()
-        and body[name].drop_nulls().str.contains(midnight).all()
-    ]
-    body = body.with_columns(pl.col(dates).str.slice(0, 10)) if dates else body
-    return headers, body.drop("line"), body["line"], _broken([])
+    headers = tuple((h or "").strip() for h in table.row(0))
+    # A cell with a date alone comes with midnight; a column of nothing else holds days.
+    body = table[1:].with_columns(
+        pl.when((pl.all().str.contains(r"^\d{4}-\d{2}-\d{2}( 00:00:00)?$")).all())
+        .then(pl.all().str.slice(0, 10))
+        .otherwise(pl.all())
+    )
+    return Table(headers, body, lines[1:], broken_rows([]))
 
 
-def _read_parquet(
-    content: bytes,
-) -> tuple[tuple[str, ...], pl.DataFrame, pl.Series, pl.DataFrame]:
+def _read_parquet(content: bytes) -> Table:
     table = pl.read_parquet(io.BytesIO(content))
     headers = tuple(table.columns)
-    frame = table.rename({name: str(i) for i, name in enumerate(headers)})
-    lines = pl.int_range(1, frame.height + 1, eager=True)
-    return headers, frame, lines, _broken([])
+    frame = pl.DataFrame(
+        [_simple(column).alias(str(i)) for i, column in enumerate(table.iter_columns())]
+    )
+    lines = pl.int_range(1, frame.height + 1, dtype=pl.Int64, eager=True)
+    return Table(headers, frame, lines, broken_rows([]))
 
 
-def _as_json(headers: Sequence[str], row: Sequence[str]) -> str:
-    named = dict(zip(headers, row, strict=False))
-    extra = {f"field {i + 1}": v for i, v in enumerate(row) if i >= len(headers)}
-    return json.dumps({**named, **extra}, ensure_ascii=False)
+def _simple(column: pl.Series) -> pl.Series:
+    """A column without nested or binary values: those become text."""
+    kind = column.dtype
+    if kind.is_float():
+        return column.fill_nan(None)
+    if kind.is_numeric() or kind in (pl.Boolean, pl.String, pl.Date, pl.Datetime):
+        return column
+    if kind == pl.Binary:
+        try:
+            return column.cast(pl.String)
+        except pl.exceptions.PolarsError:
+            return column.bin.encode("hex")
+    if kind.is_nested() or kind == pl.Duration:
+        return column.alias("value").to_frame().to_struct().struct.json_encode()
+    return column.cast(pl.String)
 
 
-def _broken(rows: list[tuple[int, str, str]]) -> pl.DataFrame:
-    schema = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _first(error: Exception) -> str:
+def _first(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:120] if lines else type(error).__name__

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.contract import Roster
-from senderscore_nb.errors import ReadError
+from senderscore_nb.errors import MappingError, ReadError, did_you_mean
 from senderscore_nb.sources.mapping import Mapping, Words
 from senderscore_nb.sources.parse import clean, parse_boolean, shorten
 from senderscore_nb.sources.raw import read_raw
@@ -40,11 +40,15 @@ def read_roster(path: str | Path) -> pl.DataFrame:
         ReadError: Not readable, no user id, or a user twice; the line is named.
     """
     raw = read_raw(Path(path))
-    places = _HEADERS.find(raw.headers)
+    try:
+        places = _HEADERS.find(raw.headers)
+    except MappingError as error:
+        raise ReadError(error.found, where=str(path), hint=error.hint) from None
     if "user_id" not in places:
         raise ReadError(
-            f"A roster needs a column user_id; it has {', '.join(map(repr, raw.headers))}.",
+            "A roster needs a column user_id.",
             where=str(path),
+            hint=did_you_mean("user_id", [shorten(header) for header in raw.headers]),
         )
     columns = {}
     for name, dtype in _schema().items():

@@ -1,0 +1,47 @@
+"""Makes the pictures of README and docs from the sample: `make docs`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from senderscore_nb import Selection, charts, open_account, score
+from senderscore_nb.reports import run_report
+from senderscore_nb.reports.page import static_svg
+from tests.browser import Visit, browser
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+SAMPLE = ROOT / "data" / "sample"
+ZONE = "Europe/Stockholm"
+LAST_12_WEEKS = Selection.parse({"start": "2026-08-24", "end": "2026-11-15"})
+
+
+def gauge_wall() -> None:
+    """The wall of gauges of the README."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    scores = score(account.select(LAST_12_WEEKS), account.policy, by="user", roster=account.roster)
+    chart = charts.gauge_wall(account.labels.add(scores), account.policy)
+    (PICTURES / "gauges.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
+def report() -> None:
+    """The weekly report as it opens, in light and dark."""
+    with tempfile.TemporaryDirectory() as scratch, browser() as chromium:
+        parameters = {"data": [str(SAMPLE)], "timezone": ZONE}
+        page = run_report("weekly", parameters, scratch).page
+        for scheme in ("light", "dark"):
+            context = chromium.new_context(
+                offline=True, color_scheme=scheme, viewport={"width": 1120, "height": 900}
+            )
+            visit = Visit(context.new_page()).open(page)
+            visit.page.screenshot(path=str(PICTURES / f"weekly-{scheme}.png"))
+            context.close()
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    gauge_wall()
+    report()
+    for picture in sorted(PICTURES.iterdir()):
+        print(picture.relative_to(ROOT))

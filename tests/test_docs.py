@@ -1,0 +1,103 @@
+"""README and docs say what is true: their commands run, their links and names exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import click
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from senderscore_nb.cli import main
+from senderscore_nb.contract import COLUMNS, MEASURES, Roster
+from senderscore_nb.policy import load_policy, parse_policy
+from senderscore_nb.score import STATUSES, score
+from tests.conftest import MONDAY, ROOT, SAMPLE, tally_rows
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readmes_commands_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    commands = [
+        line.split("#")[0].strip()
+        for block in blocks(ROOT / "README.md", "sh")
+        for line in block.splitlines()
+        if "senderscore" in line and "report" not in line
+    ]
+    assert len(commands) == 4
+    for command in commands:
+        program, *arguments = shlex.split(command.split(">")[0])
+        assert program == ".venv/bin/senderscore"
+        replaced = [
+            a.replace("my-exports/", str(SAMPLE)).replace("data/sample", str(SAMPLE))
+            for a in arguments
+        ]
+        got = CliRunner().invoke(main, replaced)
+        assert got.exit_code == 0, (command, got.output)
+        if ">" in command:
+            (tmp_path / command.split(">")[1].strip()).write_text(got.output)
+
+
+def test_the_readmes_python_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (block,) = blocks(ROOT / "README.md", "python")
+    exec(compile(block, "README.md", "exec"), {})  # noqa: S102
+    assert "Amina Yusuf" in capsys.readouterr().out
+
+
+def test_the_policy_page_shows_the_default():
+    (text,) = blocks(ROOT / "docs" / "policy.md", "toml")
+    shown = parse_policy(text)
+    same = shown.model_copy(update={"name": load_policy().name})
+    assert same.fingerprint == load_policy().fingerprint
+
+
+def test_the_columns_page_names_every_column():
+    text = (ROOT / "docs" / "columns.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", text))
+    scored = score(tally_rows(("7", "1", MONDAY, 500, 40, 5)), by="user,sequence,week")
+    for name in (*COLUMNS, *MEASURES, *Roster.columns(), *scored.columns):
+        assert name in named, name
+    for status in STATUSES:
+        assert status in text
+    kinds = {pl.Int64: "whole number", pl.Boolean: "boolean", pl.Date: "day"}
+    for line in text.split("## Tallies")[0].splitlines():
+        for name in re.findall(r"`([a-z_]+)`", line.split("|")[1] if line.startswith("|") else ""):
+            expected = kinds.get(type(COLUMNS[name]), "")
+            assert expected in line, line
+
+
+def test_every_command_and_option_is_documented():
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+    def walk(command: click.Command, words: str) -> None:
+        if isinstance(command, click.Group):
+            for name, sub in command.commands.items():
+                walk(sub, f"{words} {name}".strip())
+        else:
+            assert words.split()[0] in text
+            assert command.help
+            assert all(
+                o.help or o.name in ("teams", "form", "output")
+                for o in command.params
+                if isinstance(o, click.Option)
+            ), words
+
+    walk(main, "")
+    for command in ("score", "check", "report", "policy list"):
+        help_text = CliRunner().invoke(main, [*command.split(), "--help"])
+        assert help_text.exit_code == 0
+        assert "Usage" in help_text.output
