@@ -1,4 +1,4 @@
-"""Days, numbers, booleans and words: what is understood, and what is refused rather than guessed."""
+"""Days, numbers, booleans and words: what is understood, and what is never guessed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_iso_days_need_no_zone() -> None:
 def test_times_of_day_need_a_known_zone(text: str) -> None:
     with pytest.raises(ReadError, match=r"f\.csv: The column 'When' holds times.*--timezone"):
         days([text])
-    with pytest.raises(ReadError, match="no time zone 'Europe/Berlim'.*'Europe/Berlin'"):
+    with pytest.raises(ReadError, match=r"no time zone 'Europe/Berlim'.*'Europe/Berlin'"):
         days([text], "Europe/Berlim")
     assert days([text], "Europe/Berlin").values.to_list() == [DAY]
 
@@ -109,12 +109,11 @@ def test_every_spelling_of_an_instant_gives_the_day_that_zoneinfo_gives(
     spellings = [
         moment.isoformat().replace("+00:00", "Z"),
         local.isoformat(sep=" "),
-        str(max(int(moment.timestamp() * 1000), 10**10)),
+        str(int(moment.timestamp()) * 1000),
     ]
     expected = moment.astimezone(known_zone(zone)).date()
     parsed = days(spellings, zone)
-    assert parsed.values.to_list()[:2] == [expected] * 2
-    assert parsed.values.to_list()[2] == expected
+    assert parsed.values.to_list() == [expected] * 3
     typed = pl.Series([moment], dtype=pl.Datetime("ns", "UTC"))
     assert days(typed, zone).values.to_list() == [expected]
 

@@ -68,7 +68,18 @@ def _dots(scored: pl.DataFrame, measure: str, n: str) -> list[dict[str, Any]]:
         if size and (rate := number(given)) is not None
     ]
     most = _largest(dots)
-    return [{**d, "right": d["n"] > 0.7 * most} for d in dots]
+    near = 0.06 * max((float(d["rate"]) for d in dots), default=0.0)
+    outside = [d for d in dots if d["out"]]
+
+    def crowded(dot: dict[str, Any]) -> bool:
+        """A name to the right would run into another one's."""
+        return any(
+            0 <= other["n"] - dot["n"] < 0.3 * most and abs(other["rate"] - dot["rate"]) < near
+            for other in outside
+            if other is not dot
+        )
+
+    return [{**d, "right": d["n"] > 0.7 * most or crowded(d)} for d in dots]
 
 
 def _largest(dots: Sequence[dict[str, Any]]) -> int:

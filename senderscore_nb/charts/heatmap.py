@@ -172,13 +172,20 @@ def _filled(
             if (i := row.band) is not None
         )
     )
-    inks = [ink_on(colour) for colour in band_colours(policy)]
-    ink = alt.Color("band:N", scale=alt.Scale(domain=names, range=inks), legend=None)
     colour = band_colour(policy, across=across)
     fill = alt.Fill("band:N", scale=colour["scale"], legend=colour["legend"])
-    # The look's font is a list; repeated in each cell it would be half of the picture's size.
-    text = chart.mark_text(fontSize=10.5, font="sans-serif")
-    return [chart.mark_rect().encode(fill=fill), text.encode(color=ink, text="t:N")]
+    inks: dict[str, list[str]] = {}
+    for name, band in zip(names, band_colours(policy), strict=True):
+        inks.setdefault(ink_on(band), []).append(name)
+    return [
+        chart.mark_rect().encode(fill=fill),
+        *(
+            chart.mark_text(fontSize=10.5, color=ink)
+            .encode(text="t:N")
+            .transform_filter(alt.FieldOneOfPredicate(field="band", oneOf=bands))
+            for ink, bands in inks.items()
+        ),
+    ]
 
 
 def _outlined(cells: Sequence[tuple[Standing, str]]) -> list[alt.Chart]:
@@ -188,7 +195,7 @@ def _outlined(cells: Sequence[tuple[Standing, str]]) -> list[alt.Chart]:
         data({**_cell(row, column), "t": _SIGNS.get(row.status, "?")} for row, column in cells)
     )
     box = chart.mark_rect(style="outline", strokeWidth=1, strokeDash=[2, 2])
-    text = chart.mark_text(style="muted", font="sans-serif").encode(text="t:N")
+    text = chart.mark_text(style="muted").encode(text="t:N")
     return [box, text]
 
 

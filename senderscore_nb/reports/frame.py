@@ -177,7 +177,7 @@ class ReportFrame:
 
     def funnel(self, measure: Measure) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Senders with `outside`, and the control limits over n, for one of the two rates."""
-        count, n = ("replied", self._reply_n) if measure == "reply_rate" else ("bounced", "ended")
+        count, n = "replied" if measure == "reply_rate" else "bounced", self.denominator(measure)
         known = self.senders.filter(pl.col(measure).is_not_null() & (pl.col(n) > 0))
         total = float(known[n].sum() or 0)
         centre = float(known[count].sum() or 0) / total if total else 0.0
@@ -190,9 +190,9 @@ class ReportFrame:
             limits = limits.with_columns(low.alias(f"low_{name}"), high.alias(f"high_{name}"))
         return rows, limits
 
-    @property
-    def _reply_n(self) -> str:
-        return self.policy.counting.reply_denominator
+    def denominator(self, measure: Measure) -> str:
+        """The column that a rate is taken of."""
+        return self.policy.counting.reply_denominator if measure == "reply_rate" else "ended"
 
 
 def _grid(most: int) -> list[int]:

@@ -112,8 +112,8 @@ def trend_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) ->
     return Figure(charts.trend(history, policy), caption, table)
 
 
-def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: Measure) -> Figure:
-    """A rate against the number of enrollments, with control limits."""
+def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: Measure, n: str) -> Figure:
+    """A rate against the number of enrollments that it was taken of, with control limits."""
     word = "Reply" if measure == "reply_rate" else "Bounce"
     said = pl.when("outside").then(pl.lit("outside")).otherwise(pl.lit("within"))
     table = Table(
@@ -130,4 +130,4 @@ def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: Measure)
         f"{word} rates against the number of enrollments. Inside the funnel, chance alone explains "
         "the difference to everyone's rate."
     )
-    return Figure(charts.funnel(rows, limits, measure=measure), caption, table)
+    return Figure(charts.funnel(rows, limits, measure=measure, n=n), caption, table)

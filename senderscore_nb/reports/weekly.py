@@ -90,7 +90,7 @@ class WeeklyReport(ReportFrame):
     def funnel_chart(self, measure: Measure) -> Figure:
         """A rate against n."""
         rows, limits = self.funnels[measure]
-        return sections.funnel_figure(rows, limits, measure=measure)
+        return sections.funnel_figure(rows, limits, measure=measure, n=self.denominator(measure))
 
     @cached_property
     def attention_rows(self) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 (async () => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = matchMedia("(max-width: 640px)");
-  const least = 120; // a plot narrower than this is scrolled instead
+  const least = 90; // a plot narrower than this is scrolled instead
   let charts;
 
   async function unpack(id) {
