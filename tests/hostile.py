@@ -26,7 +26,7 @@ def write_hostile(folder: Path) -> Path:
     rows = []
     for i, name in enumerate(NAMES):
         for week in range(20):
-            day = dt.date(2026, 6, 29) + dt.timedelta(weeks=week, days=i % 5)
+            day = dt.date(2026, 6, 29) + dt.timedelta(weeks=week, days=i % 6)
             rows += [
                 {
                     "enrollment_id": f"{i}-{week}-{k}",

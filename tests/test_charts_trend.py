@@ -31,7 +31,9 @@ def everyone(scores: list[float | None]) -> pl.DataFrame:
 
 def test_everyone_is_one_line_on_named_bands() -> None:
     spec = proven(trend(everyone([60, 65, 72]), POLICY))
-    assert mark_types(spec) == ["rect", "text", "area", "line", "point", "point"]
+    assert mark_types(spec) == ["rect", "text", "area", "line", "point"]
+    waiting = proven(trend(everyone([60, None, 72]), POLICY))
+    assert mark_types(waiting) == ["rect", "text", "area", "line", "point", "point"]
     assert [r["text"] for r in rows_of(spec, "text")] == list(POLICY.band_names)
     assert "Everyone: from 60.0 to 72.0" in spec["description"]
     assert spec["layer"][2]["encoding"]["x"]["scale"]["type"] == "utc"

@@ -41,10 +41,7 @@ def test_the_readmes_commands_run(tmp_path, monkeypatch):
     for command in commands:
         program, *arguments = shlex.split(command.split(">")[0])
         assert program == ".venv/bin/senderscore"
-        replaced = [
-            a.replace("my-exports/", str(SAMPLE)).replace("data/sample", str(SAMPLE))
-            for a in arguments
-        ]
+        replaced = [str(SAMPLE) if a in ("my-exports/", "data/sample") else a for a in arguments]
         got = CliRunner().invoke(main, replaced)
         assert got.exit_code == 0, (command, got.output)
         if ">" in command:

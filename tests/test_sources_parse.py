@@ -34,7 +34,7 @@ def days(
 
 
 def test_iso_days_need_no_zone() -> None:
-    parsed = days([" 2026-03-04 ", "", None, "2026-02-30", "0000-01-01", "9999-12-31", "soon"])
+    parsed = days([" 2026-03-04 ", "", None, "2026-02-30", "0000-01-01", "2100-01-01", "soon"])
     assert parsed.values.to_list() == [DAY, None, None, None, None, None, None]
     assert parsed.bad.to_list() == [False, False, False, True, True, True, True]
     assert parsed.instants is None
@@ -98,7 +98,7 @@ def test_wall_clock_at_a_change_of_the_clock(text: str, why: str, naive: str) ->
 
 
 @given(
-    st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2199, 1, 1)),
+    st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2099, 12, 1)),
     st.sampled_from(["Europe/Stockholm", "Pacific/Kiritimati", "America/St_Johns", "UTC"]),
 )
 def test_every_spelling_of_an_instant_gives_the_day_that_zoneinfo_gives(

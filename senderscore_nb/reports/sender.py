@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, changed, plural, standing
 
 
+@dataclass(frozen=True)
 class SenderReport(ReportFrame):
     """The blocks of one sender's report; the selection names exactly one user."""
 

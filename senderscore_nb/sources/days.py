@@ -23,7 +23,8 @@ _SLASHED = (
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[ ,T]+(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp][Mm])?))?$"
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M%p", "%I:%M:%S%p")
-_FIRST, _LAST = dt.date(1970, 1, 1), dt.date(2199, 12, 31)
+# polars knows the changes of the clock up to 2099.
+_FIRST, _LAST = dt.date(1970, 1, 1), dt.date(2099, 12, 31)
 _EXPECTED = f"a day such as 2026-03-02, or a time, from {_FIRST.year} to {_LAST.year}"
 _NEVER = pl.lit(None, pl.Datetime("us"))
 
@@ -201,5 +202,6 @@ def _refuse_ambiguous(text: pl.Series, dates: Dates, file: str, header: str) -> 
     raise ReadError(
         f"{seen.item(0, 't')!r} in the column {shorten(header)!r} could be day/month or month/day.",
         where=file,
-        hint=f"Say which in the mapping: [dates] day_first = true, or false.{suggested}",
+        hint="Say which in a mapping: [dates] day_first = true, or false "
+        f'(extends = "hubspot-en" builds on a preset).{suggested}',
     )
