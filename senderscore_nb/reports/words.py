@@ -90,6 +90,8 @@ def changed(changes: pl.DataFrame, label: str, since: str) -> list[str]:
     rest = known.height - certain.height
     if known.is_empty():
         return [f"No sender has a score both now and {since}, so no change can be stated."]
+    if not lines and known.height == 1:
+        return [f"The score has not moved by more than noise since {since}."]
     if not lines:
         return [
             f"Nobody's score moved by more than noise since {since} "
