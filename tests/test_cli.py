@@ -17,6 +17,11 @@ from senderscore_nb.cli import main
 from tests.conftest import MONDAY
 from tests.hostile import write_hostile
 
+PROMISED = (
+    *("user_id", "sequence_id", "ended", "replied", "bounced", "reply_rate", "bounce_rate"),
+    *("reply_points", "bounce_points", "score", "band", "status"),
+)
+
 
 def run(*arguments: str):
     return CliRunner().invoke(main, list(arguments))
