@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from senderscore_nb.errors import SelectionError, did_you_mean
 from senderscore_nb.labels import Labels, labels_of
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.selection import Selection
@@ -36,10 +37,29 @@ class Account:
     def select(self, selection: Selection) -> pl.DataFrame:
         """The tallies that a selection takes.
 
+        Factors are looked up in the enrollments, so they are counted again.
+
         Raises:
-            SelectionError: It names a team that there is not.
+            SelectionError: It names a user, team, sequence or factor that there is not.
         """
-        return selection.apply(self.tallies, self.roster)
+        known = {
+            "user": (selection.users, self.labels.users),
+            "sequence": (selection.sequences, self.labels.sequences),
+        }
+        for kind, (names, labels) in known.items():
+            for name in names:
+                _require_known(kind, name, labels)
+        tallies = self.tallies
+        if selection.factors:
+            rows = self.reading.accepted
+            for factor, values in selection.factors:
+                if factor not in rows.columns:
+                    raise SelectionError(
+                        f"There is no factor {factor!r}.", hint=did_you_mean(factor, rows.columns)
+                    )
+                rows = rows.filter(pl.col(factor).cast(pl.String).is_in(list(values)))
+            tallies = tally(rows, rules=self.policy.counting)
+        return selection.apply(tallies, self.roster)
 
 
 def open_account(
@@ -75,6 +95,15 @@ def open_account(
         labels=labels_of(reading.accepted, people),
         policy=policy,
     )
+
+
+def _require_known(kind: str, name: str, labels: pl.DataFrame) -> None:
+    ids, shown = labels.get_columns()
+    if name in ids:
+        return
+    named = ids.filter(shown == name)
+    hint = f"Its id is {named[0]!r}." if len(named) else did_you_mean(name, ids.to_list())
+    raise SelectionError(f"There is no {kind} with the id {name!r}.", hint=hint)
 
 
 def find_roster(paths: str | Path | Sequence[str | Path]) -> Path | None:

@@ -78,6 +78,8 @@ def change(
     joined = joined.with_columns(__rho=overlap.fill_nan(0.0).clip(0.0, 1.0))
     for metric in METRICS:
         joined = _differenced(joined, metric, confidence)
+    if "step" in (policy.reply_points.interpolation, policy.bounce_points.interpolation):
+        joined = _without_jumps(joined)
     columns = [f"{m}{s}" for m in METRICS for s in ("", "_before", *_PARTS)]
     rest = ["ended", "ended_before", *columns, "band", "band_before", "status", "status_before"]
     return joined.select(*(k for k in keys if k != "__all"), *rest).sort(
@@ -101,6 +103,17 @@ def _shared(
     keys = parse_by(by) or ("__all",)
     return both.with_columns(__all=pl.lit(value=True)).select(
         *keys, pl.col("ended").alias("__shared")
+    )
+
+
+def _without_jumps(joined: pl.DataFrame) -> pl.DataFrame:
+    """Call a score's jump noise where no rate has moved by more than noise; it then holds 0."""
+    moved = pl.col("reply_rate_certain") | pl.col("bounce_rate_certain")
+    low, high = pl.col("score_change_low"), pl.col("score_change_high")
+    return joined.with_columns(
+        pl.col("score_certain") & moved,
+        pl.when(moved).then(low).otherwise(pl.min_horizontal(low, low * 0.0)),
+        pl.when(moved).then(high).otherwise(pl.max_horizontal(high, high * 0.0)),
     )
 
 

@@ -76,6 +76,13 @@ _selecting = _options(
     click.option(
         "--sequence", "sequences", multiple=True, metavar="ID", help="Only this one; repeatable."
     ),
+    click.option(
+        "--factor",
+        "factors",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Only enrollments with this value of a factor; repeatable.",
+    ),
 )
 
 
@@ -120,11 +127,15 @@ def score(
     from senderscore_nb.selection import Selection
 
     keys = parse_by(by)
+    selected["factors"] = _factors(selected["factors"])
     selection = Selection.parse(selected, where="options")
     account = _open(data, mapping, timezone, roster, policy)
     tallies = account.select(selection)
     _warn(account, tallies)
-    scores = compute(tallies, account.policy, by=keys, roster=account.roster, as_of=selection.end)
+    # The pace is taken up to the newest day of the whole account, also where less is selected.
+    known = account.tallies["day"].drop_nulls().sort().to_list()[-1:]
+    as_of = min([*known, *([selection.end] if selection.end else [])], default=None)
+    scores = compute(tallies, account.policy, by=keys, roster=account.roster, as_of=as_of)
     write_frame(account.labels.add(scores), form, output)
 
 
@@ -269,6 +280,16 @@ def _say(line: str) -> None:
         click.echo(line, err=True)
 
 
+def _factors(pairs: Sequence[str]) -> dict[str, list[str]]:
+    factors: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SenderScoreError(f"--factor {pair}: expected NAME=VALUE, as segment=smb.")
+        factors.setdefault(name, []).append(value)
+    return factors
+
+
 def _path(item: str) -> str:
     """Notebooks may run elsewhere, so they get whole paths; globs and ~ stay as they are."""
-    return str(Path(item).absolute())
+    return str(Path(item).expanduser().absolute())

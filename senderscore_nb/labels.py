@@ -92,8 +92,8 @@ def _unique(named: pl.DataFrame, key: str, label: str) -> pl.DataFrame:
     """Labels that tell ids apart: by the name, else with the id, else with a number."""
     short = pl.col(label).str.slice(0, MOST_CHARACTERS - _ID_CHARACTERS - 9)
     shown_id = _shown(pl.col(key)).str.slice(0, _ID_CHARACTERS)
-    place = pl.int_range(1, pl.len() + 1).over(label).cast(pl.String)
-    return (
+    place = pl.int_range(1, pl.len() + 1).cast(pl.String)
+    labelled = (
         named.sort(key)
         .select(key, _shown(pl.coalesce("name", key)).alias(label))
         .with_columns(
@@ -102,10 +102,11 @@ def _unique(named: pl.DataFrame, key: str, label: str) -> pl.DataFrame:
             .otherwise(label)
             .alias(label)
         )
-        .with_columns(
-            pl.when(pl.col(label).is_duplicated())
-            .then(pl.col(label) + " #" + place)
-            .otherwise(label)
-            .alias(label)
-        )
     )
+    while labelled[label].is_duplicated().any():
+        # A number may make a label equal to a name that somebody already has: number again.
+        numbered = pl.col(label).str.slice(0, MOST_CHARACTERS - 9) + " #" + place
+        labelled = labelled.with_columns(
+            pl.when(pl.col(label).is_duplicated()).then(numbered).otherwise(label).alias(label)
+        )
+    return labelled

@@ -31,6 +31,8 @@ BY: Mapping[str, str] = {
 PACE_DAYS = 28
 """Days up to the newest one from which the present pace is taken."""
 
+_FORESEEABLE = 730
+
 
 def parse_by(by: str | Sequence[str]) -> tuple[str, ...]:
     """Key columns from words such as `user,sequence`.
@@ -61,6 +63,7 @@ def score(
     by: str | Sequence[str] = ("user_id",),
     roster: pl.DataFrame | None = None,
     as_of: dt.date | None = None,
+    window_days: int | None = None,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Rates, points, score, band and certainty of each group of tallies.
@@ -77,6 +80,8 @@ def score(
             Who is not in it is scored.
         as_of: The day that the pace of collecting senders is taken up to; the newest day unless
             given.
+        window_days: The length of the window that the tallies are of, where it moves on with
+            time: a pace that never fills it up to the minimum gives no expected day.
         confidence: Of every interval.
 
     Returns:
@@ -110,7 +115,7 @@ def score(
     if set(keys) & set(PERIODS) or "day" not in tallies.columns:
         rated = rated.with_columns(expected_on=pl.lit(None, pl.Date))
     else:
-        rated = _with_expected(rated, tallies, keys, as_of)
+        rated = _with_expected(rated, tallies, keys, as_of, window_days)
     return rated
 
 
@@ -226,7 +231,11 @@ def _with_certainty(rated: pl.DataFrame, policy: ScoringPolicy, confidence: floa
 
 
 def _with_expected(
-    rated: pl.DataFrame, tallies: pl.DataFrame, keys: Sequence[str], as_of: dt.date | None
+    rated: pl.DataFrame,
+    tallies: pl.DataFrame,
+    keys: Sequence[str],
+    as_of: dt.date | None,
+    window_days: int | None,
 ) -> pl.DataFrame:
     newest = tallies["day"].max()
     today = as_of or (newest if isinstance(newest, dt.date) else None)
@@ -237,7 +246,9 @@ def _with_expected(
     pace = pl.col("__pace") / PACE_DAYS
     days = (pl.col("missing") / pace).ceil()
     expected = pl.lit(today) + pl.duration(days=days.cast(pl.Int64, strict=False))
-    reachable = (pl.col("status") == "collecting") & (pl.col("__pace") > 0) & (days < 36_500)
+    reachable = (pl.col("status") == "collecting") & (pl.col("__pace") > 0) & (days <= _FORESEEABLE)
+    if window_days is not None:
+        reachable &= pace * window_days >= pl.col("minimum")
     if keys:
         sums = recent.group_by(keys).agg(__pace=pl.col("ended").sum())
         rated = rated.join(sums, on=keys, how="left", maintain_order="left", nulls_equal=True)

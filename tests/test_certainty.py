@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
 from senderscore_nb.certainty import (
+    beyond_limits,
     control_limits,
     difference,
     score_certainty,
@@ -197,3 +199,12 @@ def test_bands_are_worded_no_more_certain_than_they_are():
     assert wording(names, [0.0, 0.5, 0.5, 0.0]) == "Fair or Good"
     assert wording(names, [0.3, 0.4, 0.3, 0.0]) == "Low to Good"
     assert wording(["one"], [1.0]) == "one"
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 50, 400])
+def test_a_handful_of_enrollments_is_not_called_out(n):
+    """Nobody with everyone's true rate is beyond the limits more often than 2 in 1,000."""
+    counts = np.arange(n + 1)
+    beyond = beyond_limits(counts, np.full(n + 1, n), 0.024)
+    chance = scipy.stats.binom.pmf(counts[beyond], n, 0.024).sum()
+    assert chance <= 0.002

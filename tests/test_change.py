@@ -92,3 +92,18 @@ def test_everyone_together_and_nobody():
     assert together.height == 1
     assert together["score_change"].item() > 0
     assert change(tally_rows(), POLICY, now=NOW, before=NOW.back(28)).height == 0
+
+
+def test_a_step_alone_is_not_a_change():
+    """Rates within noise on either side of a jump: the score moves by a step, and that is noise."""
+    from senderscore_nb.policy import BounceCurve
+
+    steps = BounceCurve(interpolation="step", knots=((0, 40), (0.02, 20)))
+    policy = POLICY.model_copy(update={"bounce_points": steps})
+    tallies = tally_rows(
+        rows("7", NOW.start, 1000, 67, 21), rows("7", NOW.back(28).start, 1000, 68, 19)
+    )
+    row = change(tallies, policy, now=NOW, before=NOW.back(28)).row(0, named=True)
+    assert row["score_change"] < -19
+    assert row["score_certain"] is False
+    assert row["score_change_low"] <= 0 <= row["score_change_high"]

@@ -94,6 +94,24 @@ def test_options_select(account):
     assert [r["user_id"] for r in json.loads(teams.stdout)] == ["8"]
 
 
+def test_a_factor_is_looked_up_in_the_enrollments(account):
+    made = run(
+        "score", str(account), "--factor", "enrolled_weekday=1", "--by", "all", "--format", "json"
+    )
+    (row,) = json.loads(made.stdout)
+    opened = open_account(account)
+    rows = opened.reading.accepted.filter(
+        (pl.col("enrolled_on").dt.weekday() == 1) & pl.col("ended_on").is_not_null()
+    )
+    assert row["ended"] == rows.height > 0
+
+
+def test_a_sender_is_expected_alike_alone_and_among_others(account):
+    both = json.loads(run("score", str(account), "--format", "json").stdout)
+    alone = json.loads(run("score", str(account), "--user", "9", "--format", "json").stdout)
+    assert [r["expected_on"] for r in both if r["user_id"] == "9"] == [alone[0]["expected_on"]]
+
+
 def test_nothing_left_is_said(account):
     made = run("score", str(account), "--start", "2030-01-01", "--format", "csv")
     assert made.exit_code == 0
@@ -108,6 +126,11 @@ def test_nothing_left_is_said(account):
         (["score", "{here}", "--policy", "hubspot"], "hubspot-article"),
         (["score", "{here}", "--start", "1.3.2026"], "YYYY-MM-DD"),
         (["score", "{here}", "--team", "Nort"], "Did you mean 'North'"),
+        (["score", "{here}", "--user", "77"], "There is no user with the id '77'"),
+        (["score", "{here}", "--sequence", "x"], "There is no sequence with the id 'x'"),
+        (["score", "{here}", "--factor", "segment"], "NAME=VALUE"),
+        (["score", "{here}", "--factor", "segmnt=a"], "There is no factor 'segmnt'"),
+        (["report", "{here}", "--week", "2031-W01", "-o", "{here}/out"], "The data holds 2026-"),
         (["score", "{here}", "--timezone", "Europe/Berln"], "Did you mean 'Europe/Berlin'"),
         (["score", "{here}", "--mapping", "hubspot-e"], "hubspot-en"),
         (["score", "{here}", "--roster", "{here}/mine.csv"], "there twice"),

@@ -46,3 +46,9 @@ def test_they_are_added_beside_the_ids():
     added = labels_of(rows).add(pl.DataFrame({"user_id": ["1", "4"], "sequence_id": ["9", None]}))
     assert added["user_label"].to_list() == ["Ann", "4"]
     assert added["sequence_label"].to_list() == ["9", None]
+
+
+def test_a_name_that_looks_like_a_numbered_one_stays_apart():
+    names = ["A", "A", "A (1)", "A (1) #1"]
+    rows = pl.DataFrame({"user_id": list("1234"), "user_name": names, "sequence_id": ["s"] * 4})
+    assert labels_of(rows).users["user_label"].n_unique() == 4

@@ -93,12 +93,10 @@ def test_it_answers_the_questions_in_their_order(weekly):
 
 def test_it_tells_the_planted_story_in_the_right_words(weekly):
     text = weekly.read_text(encoding="utf-8")
-    attention = text[text.index('id="who-needs-attention"') : text.index('id="who-is-collecting"')]
+    attention = text[text.index('<h2 id="s3-who-needs') : text.index('<h2 id="s4-who-is')]
     assert "Priya Raman" in attention
     assert "bounce rate of" in attention
-    collecting = text[
-        text.index('id="who-is-collecting"') : text.index('id="how-the-sequences-do"')
-    ]
+    collecting = text[text.index('<h2 id="s4-who-is') : text.index('<h2 id="s5-how')]
     assert "Lucía Fernández" in collecting
     assert "28" in collecting
     assert "No paid seat" in collecting
@@ -262,3 +260,44 @@ def test_a_notebooks_own_error_is_one_sentence(tmp_path):
     assert "Traceback" not in made.output
     assert "none" in made.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_selection_is_another_file(tmp_path):
+    """And two reports at once, from a folder that cannot be written to, do not meet."""
+    import subprocess
+    import sys
+
+    script = "import sys; from senderscore_nb.cli import main; main(sys.argv[1:])"
+    base = [sys.executable, "-c", script, "report", str(SAMPLE), "--timezone", ZONE]
+    runs = [
+        subprocess.Popen(
+            [*base, "--output", str(tmp_path), *more],
+            cwd="/proc" if Path("/proc").is_dir() else "/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for more in (["--team", "Nordics"], ["--weeks", "4"])
+    ]
+    for run in runs:
+        _, complaint = run.communicate(timeout=240)
+        assert run.returncode == 0, complaint
+        assert complaint == ""
+    assert sorted(p.name for p in tmp_path.glob("*.html")) == [
+        "weekly-2026-W46-4.html",
+        "weekly-2026-W46-Nordics.html",
+    ]
+
+
+def test_a_section_may_be_called_anything():
+    import nbformat
+
+    from senderscore_nb.reports.page import build_page
+
+    cells = [
+        nbformat.v4.new_markdown_cell(f"## {t}") for t in ("Charts", "Runtime", "Main", "Main")
+    ]
+    sections = build_page(nbformat.v4.new_notebook(cells=cells))["sections"]
+    anchors = [s.anchor for s in sections]
+    assert len(set(anchors)) == 4
+    assert not set(anchors) & {"charts", "runtime", "main", "figure-1"}

@@ -169,3 +169,14 @@ def test_what_scores_are_asked_by():
         parse_by("sequense")
     with pytest.raises(SelectionError, match="roster"):
         score(tally_rows(), POLICY, by="team")
+
+
+def test_no_day_is_expected_that_never_comes():
+    """Six a week never fill a window of twelve weeks up to 100; and years ahead is no forecast."""
+    weeks = [MONDAY + dt.timedelta(weeks=w) for w in range(12)]
+    slow = tally_rows(*(("7", "1", day, 6, 0, 0) for day in weeks))
+    last = weeks[-1] + dt.timedelta(days=6)
+    assert score(slow, POLICY, as_of=last, window_days=84)["expected_on"].item() is None
+    assert score(slow, POLICY, as_of=last)["expected_on"].item() is not None
+    one = tally_rows(("7", "1", MONDAY, 1, 0, 0))
+    assert score(one, POLICY, as_of=MONDAY)["expected_on"].item() is None

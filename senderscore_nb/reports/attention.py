@@ -7,6 +7,7 @@ import polars as pl
 from senderscore_nb.certainty import CERTAIN
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.reports.blocks import percent, points, signed
+from senderscore_nb.reports.frame import Measure
 from senderscore_nb.reports.words import rate
 
 COLUMNS = {"user_id": pl.String, "user_label": pl.String, "reason": pl.String, "weight": pl.Float64}
@@ -15,7 +16,7 @@ COLUMNS = {"user_id": pl.String, "user_label": pl.String, "reason": pl.String, "
 def attention(
     senders: pl.DataFrame,
     changes: dict[str, pl.DataFrame],
-    funnels: dict[str, pl.DataFrame],
+    funnels: dict[Measure, tuple[pl.DataFrame, pl.DataFrame]],
     policy: ScoringPolicy,
 ) -> pl.DataFrame:
     """Senders with the reasons to look at them, the most pressing first.
@@ -27,7 +28,7 @@ def attention(
     Args:
         senders: Scores by sender.
         changes: Changes by sender, keyed by what they are since ("last week").
-        funnels: Senders with `outside`, keyed by `reply_rate` and `bounce_rate`.
+        funnels: Senders with `outside`, and the limits, by `reply_rate` and `bounce_rate`.
         policy: The bands.
 
     Returns:
@@ -55,16 +56,17 @@ def _fallen(changes: dict[str, pl.DataFrame]) -> list[tuple[str, str, str, float
     return found
 
 
-def _outside(funnels: dict[str, pl.DataFrame]) -> list[tuple[str, str, str, float]]:
+def _outside(
+    funnels: dict[Measure, tuple[pl.DataFrame, pl.DataFrame]],
+) -> list[tuple[str, str, str, float]]:
     found = []
-    for name, (word, bad) in {
-        "bounce_rate": ("bounce", "above"),
-        "reply_rate": ("reply", "below"),
-    }.items():
-        frame = funnels[name]
-        n = "ended" if name == "bounce_rate" else "delivered"
-        total = float(frame[n].sum() or 0)
-        centre = float((frame[name] * frame[n]).sum() or 0) / max(total, 1.0)
+    sides: tuple[tuple[Measure, str, str], ...] = (
+        ("bounce_rate", "bounce", "above"),
+        ("reply_rate", "reply", "below"),
+    )
+    for name, word, bad in sides:
+        frame, limits = funnels[name]
+        centre = float(limits["centre"][0]) if limits.height else 0.0
         side = pl.col(name) > centre if bad == "above" else pl.col(name) < centre
         for row in frame.filter(pl.col("outside") & side).iter_rows(named=True):
             reason = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import default
+from traitlets.config import Config
 
 NAME = "senderscore-kernel"
 
@@ -51,10 +53,16 @@ class KernelEngine(NBClientEngine):  # type: ignore[misc]
     ) -> Any:
         if on_cell is not None:
             nb_man.pbar = _Bar(len(nb_man.nb.cells), on_cell)
-        manager = f"{__name__}.{LocalKernelManager.__name__}"
-        return super().execute_managed_notebook(
-            nb_man, kernel_name, kernel_manager_class=manager, **kwargs
-        )
+        # The sockets are files; in a private folder they meet neither other runs nor other users.
+        with tempfile.TemporaryDirectory(prefix="ss-") as folder:
+            sockets = {"ip": f"{folder}/k"} if os.name != "nt" else {}
+            return super().execute_managed_notebook(
+                nb_man,
+                kernel_name,
+                kernel_manager_class=f"{__name__}.{LocalKernelManager.__name__}",
+                config=Config({LocalKernelManager.__name__: sockets}),
+                **kwargs,
+            )
 
 
 def register() -> None:

@@ -11,7 +11,7 @@ from typing import Literal, Self
 import polars as pl
 
 from senderscore_nb.account import Account, open_account
-from senderscore_nb.certainty import control_limits, quantile
+from senderscore_nb.certainty import beyond_limits, control_limits, quantile
 from senderscore_nb.change import Window, change
 from senderscore_nb.errors import ReportError
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
@@ -100,10 +100,18 @@ class ReportFrame:
             Window(start, sunday),
             dt.datetime.now(dt.UTC),
         )
-        if frame.tallies.is_empty():
+        if frame.selection.start or frame.selection.end:
             raise ReportError(
-                f"Nothing ended up to {sunday} under the selection ({frame.selection.describe()}).",
-                hint="Choose a later week or a wider selection.",
+                "A report's days follow from its week and its number of weeks.",
+                hint="Leave start and end of the selection out.",
+            )
+        if frame.window.of(frame.tallies).is_empty():
+            days = account.tallies["day"].sort()
+            raise ReportError(
+                f"Nothing ended from {start} to {sunday} under the selection "
+                f"({frame.selection.describe()}).",
+                hint=f"The data holds {days[0]} to {days[-1]}: choose another week, more weeks or "
+                "a wider selection.",
             )
         return frame
 
@@ -111,6 +119,12 @@ class ReportFrame:
     def policy(self) -> ScoringPolicy:
         """The policy in force."""
         return self.account.policy
+
+    @property
+    def first_day(self) -> dt.date:
+        """The first day that the window has data of."""
+        day: dt.date = self.window.of(self.tallies)["day"].sort()[0]
+        return max(self.window.start, day)
 
     @property
     def week_name(self) -> str:
@@ -132,6 +146,7 @@ class ReportFrame:
             by=by,
             roster=self.account.roster,
             as_of=self.week.end,
+            window_days=self.window.days,
         )
         return self.account.labels.add(rows)
 
@@ -181,8 +196,8 @@ class ReportFrame:
         known = self.senders.filter(pl.col(measure).is_not_null() & (pl.col(n) > 0))
         total = float(known[n].sum() or 0)
         centre = float(known[count].sum() or 0) / total if total else 0.0
-        wide = control_limits(centre, pl.col(n), sigmas=quantile(0.998))
-        rows = known.with_columns(outside=(pl.col(measure) < wide[0]) | (pl.col(measure) > wide[1]))
+        beyond = beyond_limits(known[count].to_numpy(), known[n].to_numpy(), centre)
+        rows = known.with_columns(pl.Series("outside", beyond, dtype=pl.Boolean))
         most = known[n].max() or 1
         limits = pl.DataFrame({"n": _grid(int(str(most)))}).with_columns(centre=pl.lit(centre))
         for name, level in (("95", 0.95), ("998", 0.998)):

@@ -46,12 +46,8 @@ class Section:
     """A heading of the second level with what stands under it."""
 
     title: str
+    anchor: str = ""
     blocks: list[Markup] = field(default_factory=list)
-
-    @property
-    def anchor(self) -> str:
-        """The section's place in the page's address."""
-        return re.sub(r"\W+", "-", self.title.casefold()).strip("-") or "section"
 
 
 class PageExporter(TemplateExporter):
@@ -115,7 +111,7 @@ def build_page(notebook: Any) -> dict[str, Any]:
                 if level == 1:
                     title = heading
                 elif level == 2:
-                    sections.append(Section(heading))
+                    sections.append(Section(heading, _anchor(heading, len(sections))))
                 elif heading:
                     sections[-1].blocks.append(Markup("<h3>{}</h3>").format(heading))
                 if rest.strip():
@@ -261,6 +257,11 @@ def _figure(figure: Mapping[str, Any], figures: list[dict[str, Any]]) -> Markup:
         picture=Markup(picture),  # noqa: S704
         details=details,
     )
+
+
+def _anchor(heading: str, place: int) -> str:
+    """The section's place in the page's address; never an id that the page itself uses."""
+    return f"s{place}-{re.sub(r'[^a-z0-9]+', '-', heading.casefold()).strip('-')}"
 
 
 def _headings(html: str) -> list[tuple[int, str, str]]:

@@ -13,6 +13,7 @@ from senderscore_nb.certainty import CERTAIN, PROBABLE
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.reports.blocks import Column, Prose, Table, count
 from senderscore_nb.reports.frame import SETTLING_DAYS, ReportFrame
+from senderscore_nb.reports.words import plural
 
 PACKAGES = ("senderscore-nb", "polars", "altair", "vl-convert-python", "papermill", "nbconvert")
 
@@ -55,7 +56,8 @@ def definitions(policy: ScoringPolicy) -> Table:
             f"Points of the reply rate + points of the bounce rate, 0 to {policy.most:g}. Each "
             "sender needs a paid seat and "
             f"{policy.minimum.user} ended enrollments, a sequence {policy.minimum.sequence}; "
-            "below that the status is Collecting.",
+            "below that the status is Collecting. Everyone together, teams and sequences count "
+            "every sender's enrollments, with a paid seat or without.",
         ),
         (
             "Interval of a rate",
@@ -163,10 +165,17 @@ def limits_of_the_data(report: ReportFrame) -> Prose:
     lines = []
     since = report.week.end - dt.timedelta(days=SETTLING_DAYS - 1)
     late = report.tallies.filter(pl.col("day") >= since)["ended"].sum()
+    by_end = report.policy.counting.date_basis == "ended_on"
+    what = "ended" if by_end else "ended of those that began"
     lines.append(
-        f"Provisional: {count(late)} enrollments ended in the last {SETTLING_DAYS} days of this "
-        "report; their replies and bounces may still arrive."
+        f"Provisional: {plural(int(late), 'enrollment')} {what} in the last {SETTLING_DAYS} days "
+        "of this report; their replies and bounces may still arrive."
     )
+    if not by_end:
+        lines.append(
+            "Enrollments are dated by the day they began, so the newest weeks hold only those that "
+            "ended early, such as replies and bounces."
+        )
     if reading.rejected.height:
         lines.append(
             f"{count(reading.rejected.height)} of {count(reading.read)} rows were rejected "

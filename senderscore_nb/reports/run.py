@@ -66,14 +66,15 @@ def run_report(
 ) -> ReportOutput:
     """Run a report notebook and write its page, and the JSON twin beside it.
 
-    Parameters are checked by name and type first. Both files appear whole or not at all. Where the
+    Parameters are checked by name and type first. Each file appears whole or not at all. Where the
     notebook fails, nothing is written to the output folder.
 
     Args:
         notebook: A name of `notebook_names`, or the path of a notebook.
         parameters: Values for the notebook's parameters cell: JSON values, days as ISO text.
         output: The folder to write to; made if missing.
-        name: The files' name without ending; made from notebook, sender and week unless given.
+        name: The files' name without ending; made from notebook, sender, week and what is
+            selected unless given.
         progress: Called with the cells done and the number of cells.
 
     Raises:
@@ -94,7 +95,7 @@ def run_report(
     executed = _execute(path, checked, progress)
     html, twin = render_page(executed), summary_of(executed)
     folder = Path(output)
-    stem = safe_filename(name or _name(path, twin))
+    stem = safe_filename(name or _name(path, twin, checked))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / f"{stem}.html"
@@ -122,6 +123,7 @@ def _execute(path: Path, parameters: dict[str, Any], progress: Progress | None) 
             parameters=parameters,
             engine_name=engine.NAME,
             kernel_name="python3",
+            language="python",
             progress_bar=False,
             on_cell=progress,
         )
@@ -134,18 +136,30 @@ def _execute(path: Path, parameters: dict[str, Any], progress: Progress | None) 
             where=path.name,
             hint="Run the notebook in JupyterLab to see where.",
         ) from None
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ReportError(
+            f"The notebook could not be run ({_plain(str(error))}).", where=path.name
+        ) from None
 
 
 def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
-def _name(path: Path, twin: Mapping[str, Any] | None) -> str:
+_SAME_REPORT = ("data", "mapping", "timezone", "roster", "week")
+
+
+def _name(path: Path, twin: Mapping[str, Any] | None, parameters: Mapping[str, Any]) -> str:
+    """Notebook, sender, week, and whatever makes it another report than the usual one."""
     parts = [path.stem]
+    special = {k: v for k, v in parameters.items() if k not in _SAME_REPORT}
     if twin:
         if twin.get("sender"):
             parts.append(str(twin["sender"][0]["user_label"]))
+            special.pop("users", None)
         parts.append(str(twin.get("week", "")))
+    for value in special.values():
+        parts += map(str, value) if isinstance(value, list) else [str(value)]
     return "-".join(part for part in parts if part)
 
 

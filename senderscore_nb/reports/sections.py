@@ -81,8 +81,8 @@ def history_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) 
     wide = history.with_columns(
         shown=pl.coalesce(pl.col("score").round(1).cast(pl.String), "verdict")
     )
-    wide = wide.pivot("week", index="user_label", values="shown", sort_columns=True)
-    weeks_shown = [name for name in wide.columns if name != "user_label"]
+    wide = wide.pivot("week", index=["user_id", "user_label"], values="shown", sort_columns=True)
+    weeks_shown = [name for name in wide.columns if name not in ("user_id", "user_label")]
     titles = [day(dt.date.fromisoformat(name)).rsplit(" ", 1)[0] for name in weeks_shown]
     table = Table(
         wide,
@@ -127,7 +127,7 @@ def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: Measure,
         f"{word} rates and control limits",
     )
     caption = (
-        f"{word} rates against the number of enrollments. Inside the funnel, chance alone explains "
-        "the difference to everyone's rate."
+        f"{word} rates against the number of enrollments. Inside the funnel, chance alone could "
+        "explain the difference to everyone's rate."
     )
     return Figure(charts.funnel(rows, limits, measure=measure, n=n), caption, table)

@@ -43,7 +43,8 @@ class SenderReport(ReportFrame):
             [
                 f"Week {self.week_name} ({day(self.week.start)} to {day(self.week.end)}). "
                 f"Scores cover {plural(self.window.days // 7, 'week')}, from "
-                f"{day(self.window.start)}. Policy: {self.policy.label}.",
+                f"{day(self.first_day)}. Selection: {self.selection.describe()}. "
+                f"Policy: {self.policy.label}.",
                 standing(self.who, str(self.who["user_label"])),
             ],
             kind="lead",

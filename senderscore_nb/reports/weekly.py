@@ -26,6 +26,10 @@ from senderscore_nb.reports.words import SINCE, band_counts, changed, plural, st
 _HEATMAP_WEEKS = 13
 
 
+def _expected(value: object) -> str:
+    return "not at this pace" if value is None else day(value)
+
+
 class WeeklyReport(ReportFrame):
     """The blocks of the weekly report, in the order in which they answer its questions."""
 
@@ -36,7 +40,7 @@ class WeeklyReport(ReportFrame):
             [
                 f"Week {self.week_name} ({day(self.week.start)} to {day(self.week.end)}). "
                 f"Scores cover {plural(self.window.days // 7, 'week')}, from "
-                f"{day(self.window.start)}. Selection: {self.selection.describe()}. "
+                f"{day(self.first_day)}. Selection: {self.selection.describe()}. "
                 f"Policy: {self.policy.label}.",
                 standing(everyone, "Everyone together"),
                 band_counts(self.senders, self.policy),
@@ -98,7 +102,7 @@ class WeeklyReport(ReportFrame):
         return attention(
             self.senders,
             {SINCE[weeks]: frame for weeks, frame in self.sender_changes.items()},
-            {name: rows for name, (rows, _) in self.funnels.items()},
+            self.funnels,
             self.policy,
         )
 
@@ -114,7 +118,7 @@ class WeeklyReport(ReportFrame):
             sections.USER,
             Column("ended", "Ended so far", count),
             Column("missing", "Still needed", count),
-            Column("expected_on", "Expected on", day),
+            Column("expected_on", "Expected on", _expected),
             *sections.RATES[1:],
         ]
         return Table(rows, columns, "Collecting", empty="Every sender has enough enrollments.")

@@ -53,7 +53,10 @@ def standing(row: Mapping[str, Any], who: str) -> str:
     if row["status"] == "no_paid_seat":
         return f"{who}: no score without a paid seat ({n})."
     if row["status"] == "not_computable":
-        return f"{who}: a score cannot be computed; replies or bounces are not known ({n})."
+        return (
+            f"{who}: a score cannot be computed; replies or bounces are not known, or nothing was "
+            f"delivered ({n})."
+        )
     return (
         f"{who}: score {points(row['score'])} ({points(row['score_low'])}–"
         f"{points(row['score_high'])}), {row['verdict']}. Replies {rate(row, 'reply_rate')}, "
