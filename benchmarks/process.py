@@ -30,7 +30,7 @@ class Measured:
 
 
 def run(arguments: list[str]) -> Measured:
-    """Run a child to its end. Its last line, where it is JSON, gives the seconds and the facts.
+    """Run a child to its end. Its last line, where it is JSON, gives the figures of the work alone.
 
     Raises:
         SystemExit: The child failed; its own words are in the message.
@@ -53,8 +53,8 @@ def run(arguments: list[str]) -> Measured:
     unit = 1024 if sys.platform == "linux" else 1024**2
     return Measured(
         seconds=said.get("seconds", seconds),
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss / unit,
+        cpu_seconds=said.get("cpu_seconds", usage.ru_utime + usage.ru_stime),
+        peak_mb=said.get("peak", usage.ru_maxrss) / unit,
         facts=said.get("facts", {}),
     )
 

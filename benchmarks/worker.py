@@ -1,13 +1,14 @@
 """One measured piece of work in a process of its own: `python -m benchmarks.worker WORK PATH…`.
 
-Prints one JSON object: the seconds of the work without the imports, and what came out of it, so
-that engines are compared only where they agree.
+Prints one JSON object: the seconds of the work without the imports, the peak, and what came out of
+it, so that engines are compared only where they agree.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import resource
 import sys
 import time
 from typing import Any
@@ -16,7 +17,8 @@ COLUMNS = ("user_id", "sequence_id", "ended_on", "replied", "bounced")
 KEYS = list(COLUMNS[:3])
 SQL = """
     select user_id, sequence_id, ended_on as day, count(*)::bigint as ended,
-           count_if(replied and not bounced)::bigint as replied, count_if(bounced)::bigint as bounced
+           count_if(replied and not bounced)::bigint as replied,
+           count_if(bounced)::bigint as bounced
     from read_parquet(?) where ended_on is not null group by all order by all
 """
 
@@ -113,6 +115,28 @@ def scan(path: str) -> Any:
     return work, lambda row: {"rows": row["rows"]}
 
 
+def codes(path: str) -> Any:
+    """The scan with both strings turned into codes, which every engine has to do somehow."""
+    import polars as pl
+
+    def code(name: str) -> pl.Expr:
+        kind = pl.Categorical(pl.Categories.random())
+        return pl.col(name).cast(kind).to_physical().max()
+
+    def work() -> dict[str, int]:
+        looked = [
+            pl.len().alias("rows"),
+            code("user_id"),
+            code("sequence_id"),
+            pl.col("ended_on").max().cast(pl.Int32),
+            pl.col("replied").sum(),
+            pl.col("bounced").sum(),
+        ]
+        return pl.scan_parquet(path).select(looked).collect(engine="streaming").row(0, named=True)
+
+    return work, lambda row: {"rows": row["rows"]}
+
+
 def read_export(*paths: str) -> Any:
     from senderscore_nb import read_enrollments
 
@@ -132,17 +156,21 @@ def read_csv(*paths: str) -> Any:
 
 WORK = {
     work.__name__: work
-    for work in (ours, polars_group_by, duckdb, pandas, read, scan, read_export, read_csv)
+    for work in (ours, polars_group_by, duckdb, pandas, read, scan, codes, read_export, read_csv)
 }
 
 
 def main(name: str, *paths: str) -> None:
     importlib.import_module("polars")
     work, check = WORK[name](*paths)
-    started = time.perf_counter()
+    started, busy = time.perf_counter(), time.process_time()
     result = work()
-    seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "facts": check(result)}))
+    said = {
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - busy,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    print(json.dumps({**said, "facts": check(result)}))
 
 
 if __name__ == "__main__":

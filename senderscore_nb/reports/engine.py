@@ -61,6 +61,7 @@ class KernelEngine(NBClientEngine):  # type: ignore[misc]
                 kernel_name,
                 kernel_manager_class=f"{__name__}.{LocalKernelManager.__name__}",
                 config=Config({LocalKernelManager.__name__: sockets}),
+                extra_arguments=["--IPKernelApp.log_level=50"],
                 **kwargs,
             )
 

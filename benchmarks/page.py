@@ -1,0 +1,122 @@
+"""The figures as a table on the terminal, as JSON, and as docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Outcome
+from benchmarks.process import CORES
+from benchmarks.suites import Aim
+
+PACKAGES = ("polars", "altair", "duckdb", "pandas", "pyarrow", "numpy")
+HEADER = ("", "seconds", "min–max", "ratio", "processor s", "peak MB")
+REMARKS = """\
+## What the figures say
+
+Ratios are medians of the ratios within a round; the cases of a round run one after the other, each
+in a process of its own, in a different order each time. Only ratios of one run are worth comparing:
+other work on the machine moves the seconds.
+
+Where the tally stands above three times a scan, this is why. Two strings a row have to become
+codes or hashes before they can be grouped, and that alone costs a multiple of looking at the values
+(the second of the scans). Then every row, in no order, has to find its cell among millions, which
+do not fit into a processor's cache, and the result has to be written, which a scan does not do at
+all. The tally does without hashing: each pair of sender and sequence has a block of days, a row
+adds one at its place, and the blocks are in order when they are written.
+"""
+
+
+def rows(outcome: Outcome) -> list[tuple[str, ...]]:
+    """The table of a suite, without its header."""
+    first = outcome.suite.cases[0].name
+    table: list[tuple[str, ...]] = []
+    for name in outcome.runs:
+        seconds = outcome.values(name, "seconds")
+        ratio = f"{outcome.ratio(name, first):.2f}" if len(outcome.runs) > 1 else "–"
+        table.append(
+            (
+                name,
+                f"{outcome.median(name):.3f}",
+                f"{min(seconds):.3f}–{max(seconds):.3f}",
+                ratio,
+                f"{outcome.median(name, 'cpu_seconds'):.2f}",
+                f"{outcome.median(name, 'peak_mb'):,.0f}",
+            )
+        )
+    return table
+
+
+def aim_line(outcome: Outcome, aim: Aim) -> str:
+    value = outcome.reached(aim)
+    if aim.over:
+        shown = f"{value:.2f} times"
+    else:
+        unit = {"seconds": "s", "peak_mb": "MB", "bytes": "bytes"}[aim.measure]
+        shown = f"{value:.3f} {unit}" if aim.measure == "seconds" else f"{value:,.0f} {unit}"
+    verdict = "reached" if value <= aim.at_most else "not reached"
+    return f"Aim: {aim.says}. Measured: {shown}, {verdict}."
+
+
+def text(outcome: Outcome) -> str:
+    """A suite for the terminal."""
+    table = [HEADER, *rows(outcome)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(HEADER))]
+    lines = [outcome.suite.title]
+    for row in table:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  " + "  ".join(cells))
+    lines += [f"  {aim_line(outcome, aim)}" for aim in outcome.suite.aims]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """The machine and the versions, in words without names."""
+    model = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{model}, {os.cpu_count()} cores ({CORES} threads used), {memory:.0f} GB; "
+        f"{platform.system()}, Python {platform.python_version()}, {versions}"
+    )
+
+
+def markdown(outcomes: list[Outcome], day: dt.date) -> str:
+    """docs/benchmarks.md."""
+    parts = [
+        "# Benchmarks",
+        f"Written by `make bench` on {day}. {machine()}.",
+    ]
+    for outcome in outcomes:
+        lines = ["| | " + " | ".join(HEADER[1:]) + " |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
+        lines += [f"| {' | '.join(row)} |" for row in rows(outcome)]
+        parts += [f"## {outcome.suite.title}", "\n".join(lines)]
+        if outcome.suite.note:
+            parts.append(outcome.suite.note)
+        if outcome.suite.aims:
+            parts.append("\n".join(f"- {aim_line(outcome, a)}" for a in outcome.suite.aims))
+    return "\n\n".join([*parts, REMARKS])
+
+
+def plain(outcomes: list[Outcome]) -> dict[str, Any]:
+    """The same figures for machines, every run of them."""
+    return {
+        "machine": machine(),
+        "suites": {
+            outcome.suite.name: {
+                name: [vars(one) for one in measured] for name, measured in outcome.runs.items()
+            }
+            for outcome in outcomes
+        },
+    }
