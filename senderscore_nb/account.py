@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from senderscore_nb.errors import SelectionError, did_you_mean
+from senderscore_nb.errors import ReadError, SelectionError, did_you_mean
 from senderscore_nb.labels import Labels, labels_of
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.selection import Selection
@@ -86,6 +86,12 @@ def open_account(
     """
     policy = load_policy(policy)
     reading = read_enrollments(paths, mapping=mapping, timezone=timezone, progress=progress)
+    if reading.read and reading.accepted.is_empty():
+        reason = reading.rejected["reason"][0]
+        raise ReadError(
+            f"All {reading.read} rows were rejected; the first because of {reason}.",
+            hint="`senderscore check` lists them; perhaps another --mapping is needed.",
+        )
     found = roster or find_roster(paths)
     people = read_roster(found) if found else None
     return Account(

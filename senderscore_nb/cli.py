@@ -105,8 +105,7 @@ def main() -> None:
     "--format",
     "form",
     type=click.Choice(["table", "csv", "json", "parquet"]),
-    default="table",
-    show_default=True,
+    help="As the output file's ending says; a table unless given.",
 )
 @click.option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal.")
 def score(
@@ -116,12 +115,12 @@ def score(
     roster: str | None,
     policy: str | None,
     by: str,
-    form: str,
+    form: str | None,
     output: str | None,
     **selected: Any,
 ) -> None:
     """Score senders, teams, sequences or periods."""
-    from senderscore_nb.output import write_frame
+    from senderscore_nb.output import format_of, write_frame
     from senderscore_nb.score import parse_by
     from senderscore_nb.score import score as compute
     from senderscore_nb.selection import Selection
@@ -136,7 +135,10 @@ def score(
     known = account.tallies["day"].drop_nulls().sort().to_list()[-1:]
     as_of = min([*known, *([selection.end] if selection.end else [])], default=None)
     scores = compute(tallies, account.policy, by=keys, roster=account.roster, as_of=as_of)
-    write_frame(account.labels.add(scores), form, output)
+    days = tallies["day"].sort().to_list()
+    period = f"{days[0]} to {days[-1]}" if days else "no days"
+    note = f"Days {period}; policy {account.policy.label}."
+    write_frame(account.labels.add(scores), form or format_of(output), output, note=note)
 
 
 @main.command()

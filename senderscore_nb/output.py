@@ -24,7 +24,20 @@ _SHOWN = (
 )
 
 
-def write_frame(frame: pl.DataFrame, form: str, output: str | None) -> None:
+FORMATS: tuple[str, ...] = ("table", "csv", "json", "parquet")
+
+
+def format_of(output: str | None) -> str:
+    """The format that a file's ending asks for; a table where it asks for none.
+
+    >>> format_of("scores.csv"), format_of(None)
+    ('csv', 'table')
+    """
+    ending = Path(output or "").suffix.removeprefix(".").casefold()
+    return ending if ending in FORMATS else "table"
+
+
+def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str = "") -> None:
     """Write a scored frame.
 
     CSV and JSON carry every column in full precision; text that a spreadsheet would take for a
@@ -34,9 +47,10 @@ def write_frame(frame: pl.DataFrame, form: str, output: str | None) -> None:
         frame: As `score` returns it.
         form: table, csv, json or parquet.
         output: A file, or None for the terminal.
+        note: A line under the table.
     """
     if form == "table":
-        _print_table(frame, output)
+        _print_table(frame, output, note)
         return
     buffer = io.BytesIO()
     if form == "csv":
@@ -63,7 +77,7 @@ def _write(content: bytes, form: str, output: str | None) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_table(frame: pl.DataFrame, output: str | None) -> None:
+def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
@@ -82,6 +96,7 @@ def _print_table(frame: pl.DataFrame, output: str | None) -> None:
     terminal = sys.stdout.isatty() and not output
     console = Console(file=None if terminal else buffer, width=None if terminal else 160)
     console.print(table)
+    console.print(Text(note))
     if not terminal:
         text = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
         _write(text.encode(), "table", output)

@@ -31,7 +31,7 @@ BY: Mapping[str, str] = {
 PACE_DAYS = 28
 """Days up to the newest one from which the present pace is taken."""
 
-_FORESEEABLE = 730
+_FORESEEABLE = 366
 
 
 def parse_by(by: str | Sequence[str]) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def test_nothing_left_is_said(account):
         (["score", "{here}", "--sequence", "x"], "There is no sequence with the id 'x'"),
         (["score", "{here}", "--factor", "segment"], "NAME=VALUE"),
         (["score", "{here}", "--factor", "segmnt=a"], "There is no factor 'segmnt'"),
-        (["report", "{here}", "--week", "2031-W01", "-o", "{here}/out"], "The data holds 2026-"),
+        (["report", "{here}", "--week", "2031-W01", "-o", "{here}/out"], "The data ends on 2026-"),
         (["score", "{here}", "--timezone", "Europe/Berln"], "Did you mean 'Europe/Berlin'"),
         (["score", "{here}", "--mapping", "hubspot-e"], "hubspot-en"),
         (["score", "{here}", "--roster", "{here}/mine.csv"], "there twice"),
@@ -173,3 +173,19 @@ def test_hostile_names_are_text_in_spreadsheets_and_terminals(tmp_path):
     assert "\x1b" not in shown.stdout
     assert "\u202e" not in shown.stdout
     assert "=HYPERLINK" in shown.stdout
+
+
+def test_the_files_ending_says_the_format_and_the_table_its_days(account, tmp_path):
+    path = tmp_path / "scores.csv"
+    assert run("score", str(account), "-o", str(path)).exit_code == 0
+    assert path.read_text().startswith("user_id,")
+    assert "policy hubspot-article v1 (" in run("score", str(account)).stdout
+
+
+def test_a_file_of_which_nothing_is_accepted_is_a_mistake(tmp_path):
+    (tmp_path / "x.csv").write_text(
+        "enrollment_id,user_id,sequence_id,enrolled_on,ended_on,replied,bounced\n1,2,3,?,,0,0\n"
+    )
+    made = run("score", str(tmp_path / "x.csv"))
+    assert made.exit_code == 2
+    assert "All 1 rows were rejected" in made.output

@@ -98,3 +98,12 @@ def test_every_command_and_option_is_documented():
         help_text = CliRunner().invoke(main, [*command.split(), "--help"])
         assert help_text.exit_code == 0
         assert "Usage" in help_text.output
+
+
+def test_the_typed_counts_of_the_mapping_page_are_scored(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "mapping.md"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "typed.csv").write_text(blocks(page, "text")[-1])
+    code = blocks(page, "python")[-1]
+    exec(compile(code, "mapping.md", "exec"), {})  # noqa: S102
+    assert "shape: (2, 3)" in capsys.readouterr().out

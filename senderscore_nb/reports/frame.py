@@ -92,6 +92,12 @@ class ReportFrame:
                 where=", ".join(f.path for f in account.reading.files),
             )
         monday, sunday = iso_week(week) if week else _last_week(account.tallies)
+        newest = account.tallies["day"].sort()[-1]
+        if newest < monday:
+            raise ReportError(
+                f"The data ends on {newest}, before the week {week} begins.",
+                hint="Read a newer export, or choose an earlier week.",
+            )
         start = sunday - dt.timedelta(weeks=window_weeks) + dt.timedelta(days=1)
         frame = cls(
             account,

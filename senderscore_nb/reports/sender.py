@@ -53,9 +53,9 @@ class SenderReport(ReportFrame):
     def gauge(self) -> Figure:
         """The sender's gauge."""
         table = sections.score_table(self.senders, sections.USER, caption="Score and rates")
-        return Figure(
-            charts.gauge(self.senders, self.policy), "The outer arc is the interval.", table
-        )
+        dial = charts.gauge(self.senders, self.policy)
+        narrow = charts.gauge(self.senders, self.policy, width=320)
+        return Figure(charts.with_narrow(dial, narrow), "The outer arc is the interval.", table)
 
     def change_words(self, weeks: int) -> Prose:
         """What changed since that many weeks ago, and whether it is more than noise."""

@@ -72,7 +72,7 @@ def read_aggregate(
         raise ReadError(
             "These counts do not say which day they were read.",
             where=str(path),
-            hint="Add a column day, or give as_of (as --as-of 2026-11-16).",
+            hint="Add a column day, or give as_of=datetime.date(2026, 11, 16).",
         )
     rows = _typed(raw, places, chosen, as_of, str(path))
     rows = _counted(rows)
