@@ -15,6 +15,7 @@ from senderscore_nb.certainty import beyond_limits, control_limits, quantile
 from senderscore_nb.change import Window, change
 from senderscore_nb.errors import ReportError
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
+from senderscore_nb.sample import TIMEZONE, sample_folder
 from senderscore_nb.score import score
 from senderscore_nb.selection import Selection, iso_week
 from senderscore_nb.tally import trailing
@@ -65,7 +66,7 @@ class ReportFrame:
         """Read an account and settle the windows.
 
         Args:
-            data: A file, a folder or a glob.
+            data: Files, folders or globs; the sample account if empty.
             mapping: A preset or a TOML file; found from the headers if empty.
             timezone: The account's time zone; needed where the data holds times of day.
             roster: A roster file; `roster.*` in the data folder if empty.
@@ -77,6 +78,8 @@ class ReportFrame:
         Raises:
             SenderScoreError: Something is not readable or not valid, or nothing is left.
         """
+        if not data:
+            data, timezone = str(sample_folder()), TIMEZONE
         account = open_account(
             data,
             mapping=mapping or None,

@@ -188,7 +188,7 @@ def limits_of_the_data(report: ReportFrame) -> Prose:
         known = report.account.roster["user_id"].implode()
         strangers = rows.filter(~pl.col("user_id").is_in(known))["user_id"].n_unique()
         if strangers:
-            lines.append(f"{strangers} of the senders are not in the roster; they are scored.")
+            lines.append(f"{plural(strangers, 'sender')} not in the roster: taken to have a seat.")
     if (
         "mailbox_provider" not in rows.columns
         or rows["mailbox_provider"].null_count() == rows.height

@@ -22,7 +22,7 @@ from senderscore_nb.sample.account import (
     Sequence,
     monday,
 )
-from senderscore_nb.sample.files import EXPORT, ROSTER, SWEDISH_EXPORT, write_sample
+from senderscore_nb.sample.files import EXPORT, ROSTER, SWEDISH_EXPORT, sample_folder, write_sample
 from senderscore_nb.sample.generate import simulate
 from senderscore_nb.sample.rates import true_rates
 
@@ -45,6 +45,7 @@ __all__ = [
     "Sender",
     "Sequence",
     "monday",
+    "sample_folder",
     "simulate",
     "true_rates",
     "write_sample",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tempfile
 from pathlib import Path
 
 import polars as pl
@@ -186,3 +187,17 @@ def _csv(rows: pl.DataFrame, labels: list[str], *, separator: str = ",") -> byte
     named = rows.rename(dict(zip(rows.columns, labels, strict=True)))
     named.write_csv(buffer, separator=separator, quote_style="necessary")
     return buffer.getvalue()
+
+
+def sample_folder() -> Path:
+    """The sample account's folder: the checkout's, or a temporary one written from its seed.
+
+    Raises:
+        SenderScoreError: It cannot be written.
+    """
+    checkout = Path(__file__).parents[2] / "data" / "sample"
+    if (checkout / EXPORT).is_file():
+        return checkout
+    folder = Path(tempfile.mkdtemp(prefix="senderscore-sample-"))
+    write_sample(folder)
+    return folder
