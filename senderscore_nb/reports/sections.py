@@ -21,6 +21,9 @@ from senderscore_nb.reports.blocks import (
 )
 from senderscore_nb.reports.frame import Measure
 
+_NARROW = 110
+"""Width of a chart's plot on a phone, where names and values stand beside it."""
+
 USER = Column("user_label", "Sender")
 SEQUENCE = Column("sequence_label", "Sequence")
 
@@ -43,6 +46,14 @@ def gauge_wall(scored: pl.DataFrame, policy: ScoringPolicy, *, caption: str) -> 
     wall = charts.gauge_wall(scored, policy)
     narrow = charts.gauge_wall(scored, policy, columns=2, width=350)
     return Figure(charts.with_narrow(wall, narrow), caption, table)
+
+
+def ranking_figure(
+    scored: pl.DataFrame, policy: ScoringPolicy, *, caption: str, table: Table
+) -> Figure:
+    """Rows ranked by score, with intervals."""
+    narrow = charts.ranking(scored, policy, width=_NARROW)
+    return Figure(charts.with_narrow(charts.ranking(scored, policy), narrow), caption, table)
 
 
 def change_figure(changes: pl.DataFrame, policy: ScoringPolicy, *, since: str) -> Figure:
@@ -73,7 +84,9 @@ def change_figure(changes: pl.DataFrame, policy: ScoringPolicy, *, since: str) -
         ],
         f"Change since {since}, with 95 % intervals",
     )
-    return Figure(charts.changes(drawn, policy), f"Scores now and {since}.", table)
+    narrow = charts.changes(drawn, policy, width=_NARROW)
+    chart = charts.with_narrow(charts.changes(drawn, policy), narrow)
+    return Figure(chart, f"Scores now and {since}.", table)
 
 
 def history_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) -> Figure:

@@ -75,7 +75,9 @@ class SenderReport(ReportFrame):
             user_id=pl.col("sequence_id"), user_label=pl.col("sequence_label")
         )
         table = self.sequence_table()
-        return Figure(charts.ranking(rows, self.policy), "Sequences with intervals.", table)
+        return sections.ranking_figure(
+            rows, self.policy, caption="Sequences with intervals.", table=table
+        )
 
     def summary(self) -> Summary:
         """The report's figures as data: its JSON twin."""

@@ -6,7 +6,6 @@ from functools import cached_property
 
 import polars as pl
 
-from senderscore_nb import charts
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.attention import attention
 from senderscore_nb.reports.blocks import (
@@ -58,7 +57,7 @@ class WeeklyReport(ReportFrame):
         """Senders ranked, with intervals."""
         table = sections.score_table(self.senders, sections.USER, caption="Ranked senders")
         caption = "Ranked senders. Where intervals overlap, the order may be chance."
-        return Figure(charts.ranking(self.senders, self.policy), caption, table)
+        return sections.ranking_figure(self.senders, self.policy, caption=caption, table=table)
 
     @cached_property
     def sender_changes(self) -> dict[int, pl.DataFrame]:
