@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from senderscore_nb.sample import EXPORT, WEEKS, monday
+from tests.sample_frames import BOUNCED, DATA, REPLIED, TEXT
 
 settings.register_profile(
     "project",
@@ -79,6 +83,23 @@ def tally_rows(*rows: tuple[str, str, dt.date, int, int | None, int | None]) -> 
     return frame.with_columns(pl.lit(0, pl.Int64).alias(name) for name in extra)
 
 
-@pytest.fixture
-def monday() -> dt.date:
-    return MONDAY
+@pytest.fixture(scope="session")
+def export() -> pl.DataFrame:
+    """The committed export, with the week of enrollment and the week of the end."""
+    rows = pl.read_csv(gzip.decompress((DATA / EXPORT).read_bytes()), schema_overrides=TEXT)
+    instant = pl.col("Enrolled at", "Ended at").str.to_datetime("%Y-%m-%d %H:%M")
+
+    def week(column: str) -> pl.Expr:
+        return (pl.col(column).dt.date() - monday(1)).dt.total_days().floordiv(7) + 1
+
+    return rows.with_columns(instant).with_columns(
+        week=week("Enrolled at"), ended_week=week("Ended at")
+    )
+
+
+@pytest.fixture(scope="session")
+def settled(export: pl.DataFrame) -> pl.DataFrame:
+    """The cohorts whose runs can all have ended: no run lasts longer than five weeks."""
+    return export.filter(
+        pl.col("week").is_between(1, WEEKS - 5), pl.col("Ended at").is_not_null()
+    ).with_columns(replied=REPLIED, bounced=BOUNCED)
