@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import os
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from senderscore_nb.sample import EXPORT, WEEKS, monday
+from tests.browser import find_chromium
 from tests.sample_frames import BOUNCED, DATA, REPLIED, TEXT
 
 settings.register_profile(
@@ -103,3 +105,12 @@ def settled(export: pl.DataFrame) -> pl.DataFrame:
     return export.filter(
         pl.col("week").is_between(1, WEEKS - 5), pl.col("Ended at").is_not_null()
     ).with_columns(replied=REPLIED, bounced=BOUNCED)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without a browser its tests cannot run; where CI is set that is a failure, not a skip."""
+    if find_chromium() or os.environ.get("CI"):
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason="no Chromium; see tests/install_browser.sh"))
