@@ -11,7 +11,8 @@ import polars as pl
 
 from senderscore_nb.certainty import difference, quantile
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
-from senderscore_nb.score import parse_by, score
+from senderscore_nb.score import parse_by, score, with_team
+from senderscore_nb.tally import summarize
 
 METRICS: tuple[str, ...] = ("score", "reply_rate", "bounce_rate")
 
@@ -67,7 +68,7 @@ def change(
     for window in (now, before):
         side = score(window.of(tallies), policy, by=by, roster=roster, confidence=confidence)
         sides.append(side.with_columns(__all=pl.lit(value=True)))
-    shared = _shared(tallies, now, before, by, roster, policy)
+    shared = _shared(tallies, now, before, by, roster)
     joined = (
         sides[0]
         .join(sides[1], on=keys, how="full", coalesce=True, suffix="_before", nulls_equal=True)
@@ -96,13 +97,13 @@ def _shared(
     before: Window,
     by: str | Sequence[str],
     roster: pl.DataFrame | None,
-    policy: ScoringPolicy,
 ) -> pl.DataFrame:
-    common = Window(max(now.start, before.start), min(now.end, before.end))
-    both = score(common.of(tallies), policy, by=by, roster=roster)
-    keys = parse_by(by) or ("__all",)
-    return both.with_columns(__all=pl.lit(value=True)).select(
-        *keys, pl.col("ended").alias("__shared")
+    """Ended enrollments of the days that both windows hold."""
+    common = Window(max(now.start, before.start), min(now.end, before.end)).of(tallies)
+    keys = parse_by(by)
+    counts = summarize(with_team(common, roster) if "team" in keys else common, keys)
+    return counts.with_columns(__all=pl.lit(value=True)).select(
+        *(keys or ("__all",)), pl.col("ended").alias("__shared")
     )
 
 

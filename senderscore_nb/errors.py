@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class SenderScoreError(Exception):
@@ -55,14 +59,31 @@ class ReportError(SenderScoreError):
     """A report could not be made."""
 
 
-class MissingPackageError(SenderScoreError):
-    """An optional package is not installed."""
+class Problem(NamedTuple):
+    """What is wrong in a value that was validated.
 
-    def __init__(self, package: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed.",
-            hint=f"Install it: pip install {package}",
-        )
+    Attributes:
+        location: Keys and positions that lead to it.
+        message: What is wrong, without a full stop.
+        unknown: The key itself is unknown.
+    """
+
+    location: tuple[int | str, ...]
+    message: str
+    unknown: bool
+
+    @property
+    def key(self) -> str:
+        """The location as it is written in TOML."""
+        return ".".join(str(part) for part in self.location)
+
+
+def first_problem(error: ValidationError) -> Problem:
+    """The problem to name: an unknown key explains the missing one that it was meant to be."""
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
+    unknown = first["type"] == "extra_forbidden"
+    message = "this key is unknown" if unknown else first["msg"].removeprefix("Value error, ")
+    return Problem(first["loc"], message, unknown)
 
 
 def did_you_mean(name: str, known: Iterable[str], *, most: int = 3) -> str:

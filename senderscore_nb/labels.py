@@ -55,11 +55,9 @@ def labels_of(enrollments: pl.DataFrame, roster: pl.DataFrame | None = None) -> 
     """
     users = _newest(enrollments, "user_id", "user_name")
     if roster is not None:
-        named = roster.select("user_id", pl.col("user_name").alias("name"))
-        users = pl.concat([users, named]).group_by("user_id", maintain_order=True).last()
-        fallback = _newest(enrollments, "user_id", "user_name")
-        users = users.join(fallback, on="user_id", how="left", suffix="_read").select(
-            "user_id", pl.coalesce("name", "name_read").alias("name")
+        listed = roster.select("user_id", "user_name")
+        users = users.join(listed, on="user_id", how="full", coalesce=True).select(
+            "user_id", pl.coalesce("user_name", "name").alias("name")
         )
     return Labels(
         _unique(users, "user_id", "user_label"),

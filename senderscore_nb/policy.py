@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from senderscore_nb.errors import PolicyError, did_you_mean
+from senderscore_nb.errors import PolicyError, did_you_mean, first_problem
 
 DEFAULT_POLICY = "hubspot-article"
 
@@ -259,18 +259,12 @@ def parse_policy(text: str, *, where: str = "policy") -> ScoringPolicy:
     try:
         return ScoringPolicy.model_validate(data)
     except ValidationError as error:
-        # An unknown key explains the missing one that it was meant to be.
-        first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        hint = None
-        if first["type"] == "extra_forbidden":
-            message = "this key is unknown"
-            hint = did_you_mean(str(first["loc"][-1]), _keys_at(first["loc"][:-1]))
+        location, message, unknown = problem = first_problem(error)
+        hint = did_you_mean(str(location[-1]), _keys_at(location[:-1])) if unknown else None
         more = error.error_count() - 1
         also = f" ({more} more after it)" if more else ""
         raise PolicyError(
-            f"{key + ': ' if key else ''}{message}{also}.", where=where, hint=hint
+            f"{problem.key + ': ' if location else ''}{message}{also}.", where=where, hint=hint
         ) from None
 
 

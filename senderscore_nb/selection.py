@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from senderscore_nb.errors import SelectionError, did_you_mean
+from senderscore_nb.errors import SelectionError, did_you_mean, first_problem
 
 
 def _names(value: object) -> object:
@@ -94,14 +94,12 @@ class Selection(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            hint = None
-            if first["type"] == "extra_forbidden":
-                message, hint = "this key is unknown", did_you_mean(key, cls.model_fields)
+            problem = first_problem(error)
+            key, hint = problem.key, None
+            if problem.unknown:
+                hint = did_you_mean(key, cls.model_fields)
             raise SelectionError(
-                f"{key + ': ' if key else ''}{message}.", where=where, hint=hint
+                f"{key + ': ' if key else ''}{problem.message}.", where=where, hint=hint
             ) from None
 
     def to_parameters(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from senderscore_nb.certainty import beyond_limits, control_limits, quantile
 from senderscore_nb.change import Window, change
 from senderscore_nb.errors import ReportError
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
+from senderscore_nb.reports.words import SINCE
 from senderscore_nb.sample import TIMEZONE, sample_folder
 from senderscore_nb.score import score
 from senderscore_nb.selection import Selection, iso_week
@@ -198,6 +199,11 @@ class ReportFrame:
             roster=self.account.roster,
         )
         return self.account.labels.add(rows)
+
+    @cached_property
+    def sender_changes(self) -> dict[int, pl.DataFrame]:
+        """Changes by sender, by how many weeks back."""
+        return {weeks: self.changes("user", weeks=weeks) for weeks in SINCE}
 
     def funnel(self, measure: Measure) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Senders with `outside`, and the control limits over n, for one of the two rates."""

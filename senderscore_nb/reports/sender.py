@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -59,11 +60,16 @@ class SenderReport(ReportFrame):
 
     def change_words(self, weeks: int) -> Prose:
         """What changed since that many weeks ago, and whether it is more than noise."""
-        return Prose(changed(self.changes("user", weeks=weeks), "user_label", SINCE[weeks]))
+        return Prose(changed(self.sender_changes[weeks], "user_label", SINCE[weeks]))
+
+    @cached_property
+    def sender_history(self) -> pl.DataFrame:
+        """The score as it stood at the end of each of the last weeks."""
+        return self.history("user")
 
     def trend(self) -> Figure:
         """The sender's score over time."""
-        return sections.trend_figure(self.history("user"), self.policy, weeks=HISTORY_WEEKS)
+        return sections.trend_figure(self.sender_history, self.policy, weeks=HISTORY_WEEKS)
 
     def sequence_table(self) -> Table:
         """The sender by sequence."""
@@ -87,9 +93,9 @@ class SenderReport(ReportFrame):
                 **facts(self),
                 "inputs": inputs(self).frame,
                 "sender": self.senders,
-                "changes": {SINCE[w]: self.changes("user", weeks=w) for w in SINCE},
+                "changes": {SINCE[w]: frame for w, frame in self.sender_changes.items()},
                 "sequences": self.sender_sequences,
-                "history": self.history("user"),
+                "history": self.sender_history,
                 "policy_text": self.policy.to_toml(),
             }
         )

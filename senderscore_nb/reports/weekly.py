@@ -59,11 +59,6 @@ class WeeklyReport(ReportFrame):
         caption = "Ranked senders. Where intervals overlap, the order may be chance."
         return sections.ranking_figure(self.senders, self.policy, caption=caption, table=table)
 
-    @cached_property
-    def sender_changes(self) -> dict[int, pl.DataFrame]:
-        """Changes by sender, by how many weeks back."""
-        return {weeks: self.changes("user", weeks=weeks) for weeks in SINCE}
-
     def change_words(self, weeks: int) -> Prose:
         """What changed by more than noise since that many weeks ago."""
         lines = changed(self.sender_changes[weeks], "user_label", SINCE[weeks])
@@ -77,9 +72,14 @@ class WeeklyReport(ReportFrame):
         """Everyone together, over time."""
         return sections.trend_figure(self.history(""), self.policy, weeks=HISTORY_WEEKS)
 
+    @cached_property
+    def sender_history(self) -> pl.DataFrame:
+        """Scores by sender as they stood at the end of each of the last weeks."""
+        return self.history("user", last=_HEATMAP_WEEKS)
+
     def heatmap(self) -> Figure:
         """Senders by week."""
-        history = self.history("user", last=_HEATMAP_WEEKS)
+        history = self.sender_history
         return sections.history_figure(history, self.policy, weeks=HISTORY_WEEKS)
 
     @cached_property
@@ -167,7 +167,7 @@ class WeeklyReport(ReportFrame):
                 "attention": self.attention_rows.drop("weight"),
                 "sequences": self.sequences,
                 "sender_sequences": self.sender_sequences,
-                "history": self.history("user", last=_HEATMAP_WEEKS),
+                "history": self.sender_history,
                 "policy_text": self.policy.to_toml(),
             }
         )

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from senderscore_nb.contract import COLUMNS
-from senderscore_nb.errors import MappingError, did_you_mean
+from senderscore_nb.errors import MappingError, did_you_mean, first_problem
 from senderscore_nb.safe import shown
 from senderscore_nb.sources.forms import KNOWN_WORDS, checked_format, fold
 
@@ -198,17 +198,14 @@ def parse_mapping(text: str, *, where: str) -> Mapping:
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"Not valid TOML: {error}.", where=where) from None
     except ValidationError as error:
-        problem = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
+        location, message, unknown = problem = first_problem(error)
         hint = None
-        if problem["type"] == "extra_forbidden":
-            message = "this key is unknown"
+        if unknown:
             parents: dict[str, type[BaseModel]] = {"dates": Dates, "words": Words}
-            model = parents.get(str(problem["loc"][0]), Mapping)
-            hint = did_you_mean(str(problem["loc"][-1]), model.model_fields)
+            model = parents.get(str(location[0]), Mapping)
+            hint = did_you_mean(str(location[-1]), model.model_fields)
         end = "" if message.endswith((".", "?")) else "."
-        said = f"{shown(key)}: {message}{end}" if key else f"{message}{end}"
+        said = f"{shown(problem.key)}: {message}{end}" if location else f"{message}{end}"
         raise MappingError(said, where=where, hint=hint) from None
     except MappingError as error:
         raise MappingError(error.found, where=where, hint=error.hint) from None
