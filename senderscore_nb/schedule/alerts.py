@@ -38,8 +38,8 @@ def evaluate(
     A rule fires where the limit is crossed in each of its last periods, with the minimum sample,
     and the newest window lies on the bad side of what chance allows around the weeks before all
     of these windows; of a score, one of its two rates does. It stands until the limit is not
-    crossed in a period with the minimum sample. Below the minimum, and where a measure is not
-    known, nothing changes.
+    crossed in a period with the minimum sample, or nothing ends in a window at all. Below the
+    minimum, and where a measure is not known, nothing changes.
 
     Args:
         rules: The rules.
