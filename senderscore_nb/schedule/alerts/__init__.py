@@ -15,9 +15,9 @@ from senderscore_nb.labels import Labels
 from senderscore_nb.periods import Kind
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.safe import shown
-from senderscore_nb.schedule.alert_judge import Finding, Given, Judge
-from senderscore_nb.schedule.alert_rules import Alert, AlertRule, Scope
-from senderscore_nb.schedule.alert_words import sentence
+from senderscore_nb.schedule.alerts.judge import Finding, Given, Judge
+from senderscore_nb.schedule.alerts.rules import Alert, AlertRule, Scope
+from senderscore_nb.schedule.alerts.words import sentence
 
 __all__ = ["Alert", "AlertRule", "evaluate"]
 

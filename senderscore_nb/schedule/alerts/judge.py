@@ -15,7 +15,7 @@ from senderscore_nb.control import control_chart
 from senderscore_nb.errors import SelectionError
 from senderscore_nb.periods import Kind, Period
 from senderscore_nb.policy import ScoringPolicy
-from senderscore_nb.schedule.alert_rules import LOOK_BACK, AlertRule, State
+from senderscore_nb.schedule.alerts.rules import LOOK_BACK, AlertRule, State
 from senderscore_nb.score import BY, score, with_team
 from senderscore_nb.tally import summarize
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from senderscore_nb.reports.blocks import count, day, interval_text, percent
-from senderscore_nb.schedule.alert_judge import Finding, Move
-from senderscore_nb.schedule.alert_rules import AlertRule
+from senderscore_nb.schedule.alerts.judge import Finding, Move
+from senderscore_nb.schedule.alerts.rules import AlertRule
 
 _WORDS = {"reply_rate": "Reply rate", "bounce_rate": "Bounce rate", "score": "Score"}
 
