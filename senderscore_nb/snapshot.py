@@ -37,6 +37,15 @@ class Asked:
     timezone: str
     roster: str
 
+    def is_met_by(self, kept: Asked) -> bool:
+        """Whether an account that was kept is what is asked for; what is not said is not asked."""
+        pairs = (
+            (self.mapping, kept.mapping),
+            (self.timezone, kept.timezone),
+            (self.roster, kept.roster),
+        )
+        return self.paths == kept.paths and all(mine in ("", theirs) for mine, theirs in pairs)
+
     @classmethod
     def of(
         cls,
@@ -113,7 +122,7 @@ def recall(asked: Asked) -> Snapshot | None:
     if not folder or not Path(folder, _INDEX).is_file():
         return None
     kept, snapshot = _load(folder)
-    return _copied(snapshot) if kept == asked else None
+    return _copied(snapshot) if asked.is_met_by(kept) else None
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tomllib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,10 +48,12 @@ class Books:
 
     def run(
         self, report: str, period: str, at: dt.datetime, status: str | None = "made", key: str = "",
-        by_hand: bool = False,
+        how: str = "due",
+        tells: bool = True,
     ) -> None:  # fmt: skip
         name = str(len(self.records))
-        values = {"report": report, "period": period, "instance": key, "by_hand": by_hand}
+        values = {"report": report, "period": period, "instance": key}
+        values |= {"how": how, "tells": tells}
         self.add("started", at, run=name, **values)
         if status:
             self.add("ended", at, run=name, status=status)
@@ -101,8 +104,64 @@ def test_a_failure_is_tried_again_after_a_pause_and_not_for_ever():
         assert due(ours, soon, books.history).batches == ()
         now += pause_after(failures)
         assert bool(due(ours, now, books.history).batches) == (failures < 3)
-    books.run("weekly", "2026-W47", now, "failed", by_hand=True)  # asked for: counting begins anew
+    books.run("weekly", "2026-W47", now, "failed", how="retry")  # counting begins anew
     assert keys(due(ours, now + pause_after(1), books.history)) == [("weekly", "2026-W47")]
+
+
+def test_what_somebody_asks_for_by_name_changes_nothing_of_what_is_due():
+    books = Books()
+    books.add("planned", MONDAY, report="weekly", period="2026-W38", instances=[["", ""]], asked=1)
+    books.run("weekly", "2026-W38", MONDAY, how="asked", tells=False)
+    books.add("planned", MONDAY, report="weekly", period="2026-W48", instances=[["", ""]], asked=1)
+    books.run("weekly", "2026-W48", MONDAY, how="asked", tells=False)
+    ours = plan(WEEKLY)
+    assert keys(due(ours, MONDAY, books.history)) == [("weekly", "2026-W47")]
+    assert due(ours, MONDAY, books.history).skipped == ()
+    books.do(due(ours, MONDAY, books.history), MONDAY)
+    later = MONDAY + dt.timedelta(weeks=1)
+    (batch,) = due(ours, later, books.history).batches
+    assert (batch.period.name, batch.instances) == ("2026-W48", None)
+
+
+@pytest.mark.parametrize(
+    ("tells", "early", "due_again"), [(True, False, 0), (True, True, 1), (False, False, 1)]
+)
+def test_a_run_that_was_asked_for_settles_what_is_due_where_it_told_of_it(tells, early, due_again):
+    books = Books()
+    books.plan("weekly", "2026-W47", MONDAY)
+    when = MONDAY - dt.timedelta(days=3 * early)
+    books.run("weekly", "2026-W47", when, how="asked", tells=tells)
+    assert len(due(plan(WEEKLY), MONDAY, books.history).batches) == due_again
+
+
+def test_what_is_broken_off_again_and_again_counts_as_failing():
+    books = Books()
+    books.plan("weekly", "2026-W47", MONDAY)
+    for _ in range(10):
+        books.run("weekly", "2026-W47", MONDAY, None)
+        assert due(plan(WEEKLY), MONDAY, books.history).batches
+    books.run("weekly", "2026-W47", MONDAY, None)
+    assert not due(plan(WEEKLY), MONDAY, books.history).batches
+    assert due(plan(WEEKLY), MONDAY + dt.timedelta(minutes=15), books.history).batches
+
+
+def test_a_notebook_that_fails_elsewhere_is_not_due_for_ever():
+    books = Books()
+    books.plan("weekly", "2026-W47", MONDAY)
+    for _ in range(3):
+        books.run("weekly", "2026-W47", MONDAY, "failed", how="adopted")
+    assert not due(plan(WEEKLY), MONDAY + dt.timedelta(days=1), books.history).batches
+
+
+def test_what_waited_does_so_no_longer_once_it_is_begun_or_given_up():
+    books = Books()
+    for event in ("started", "skipped"):
+        books.add("waiting", MONDAY, report="weekly", period="2026-W47", reason="no data")
+        if event == "started":
+            books.run("weekly", "2026-W47", MONDAY)
+        else:
+            books.add("skipped", MONDAY, report="weekly", first="2026-W40", last="2026-W47")
+        assert books.history.waiting == {}
 
 
 def test_what_was_broken_off_is_due_at_once():

@@ -17,6 +17,7 @@ from senderscore_nb.schedule.plan import WEEKDAYS, ReportPlan, parse_plan
 from senderscore_nb.schedule.project import Project, add_report, report_table
 from senderscore_nb.selection import Selection
 from tests.conftest import ROOT, SAMPLE
+from tests.notebooks import write_notebook
 
 DATA = '[data]\nsource = "exports"\n'
 ONE = DATA + '[[reports]]\nname = "weekly"\n'
@@ -51,6 +52,8 @@ ONE = DATA + '[[reports]]\nname = "weekly"\n'
         (ONE + "tell = { webhook = true }", "there is no [webhook]"),
         (ONE + 'tell = { to = ["nobody"] }', "reports.weekly.tell.to.0"),
         (ONE + "[run]\nworkers = -1", "run.workers"),
+        (ONE + '[[reports]]\nname = "b"\nfolder = "Weekly"', "two have the folder 'weekly'"),
+        (ONE + 'each = "row"\nrows = [{ name = "a", end = "2026-01-01" }]', "leave them out"),
         (ONE + '[privacy]\nredact = "people"', "redact needs a key"),
         (ONE + '[[alerts]]\nname = "a"\nmetric = "bounce_rate"\nabove = 5', "alerts.a"),
     ],
@@ -73,6 +76,7 @@ def project(tmp_path, text: str) -> Project:
     (tmp_path / "reports.toml").write_text(text)
     (tmp_path / "exports").mkdir()
     (tmp_path / "exports" / "a.csv").write_text("enrollment_id\n")
+    write_notebook(tmp_path / "any.ipynb", "1", parameters="any = None\nn: int = 1")
     return Project.open(tmp_path)
 
 
@@ -85,6 +89,15 @@ def project(tmp_path, text: str) -> Project:
         (ONE + 'policy = "hubspot"', "reports.weekly.policy"),
         (ONE + "parameters = { wek = 1 }", "reports.weekly.parameters.wek: the notebook has no"),
         (ONE + "parameters = { period = 1 }", "follows from the plan; leave it out"),
+        (
+            DATA
+            + '[[reports]]\nname = "a"\nnotebook = "any.ipynb"\nparameters = { any = 2026-01-01 }',
+            "reports.a.parameters.any: expected text, a number, a list or a table",
+        ),
+        (
+            DATA + '[[reports]]\nname = "a"\nnotebook = "any.ipynb"\nparameters = { n = "x" }',
+            "n: Input should be a valid integer",
+        ),
         (DATA + 'roster = "who.csv"\n[[reports]]\nname = "a"', "data.roster: there is no file"),
         (DATA + 'mapping = "hubspot-e"\n[[reports]]\nname = "a"', "data.mapping"),
         (ONE + 'selection = { factors = { segment = ["smb"] } }', "has no parameter factors"),

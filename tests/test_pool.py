@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from senderscore_nb.errors import ReportError
+from senderscore_nb.reports import process
 from senderscore_nb.reports.blocks import Notice
 from senderscore_nb.reports.notebooks import find_notebook
 from senderscore_nb.reports.pool import WorkerPool
@@ -242,6 +243,69 @@ def test_a_worker_ends_with_the_run_that_started_it(tmp_path):
     while psutil.pid_exists(pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not psutil.pid_exists(pid)
+
+
+def test_what_a_notebook_made_is_let_go(pool, tmp_path):
+    notebook = write_notebook(
+        tmp_path / "n.ipynb",
+        "import gc\nclass Held: pass\nheld, big = Held(), bytearray(50_000_000)\n"
+        "print(sum(type(o).__name__ == 'Held' for o in gc.get_objects()))",
+    )
+    for _ in range(5):
+        assert texts(html(pool, notebook)) == ["1\n"]
+    assert pool._all[0].memory_mb < 700
+
+
+def test_a_thread_that_is_left_behind_writes_into_no_other_page(pool, tmp_path):
+    notebook = write_notebook(
+        tmp_path / "n.ipynb",
+        "import threading, time\n"
+        "def talk(x=x):\n    while True: print('said by', x); time.sleep(0.01)\n"
+        "threading.Thread(target=talk, daemon=True).start()",
+    )
+    html(pool, notebook, x=1)
+    assert "said by 1" not in html(pool, notebook, x=2)
+
+
+def test_what_cannot_be_shown_is_said(pool, tmp_path):
+    odd = write_notebook(
+        tmp_path / "odd.ipynb",
+        "from IPython.display import display\nimport numpy as np\n"
+        "display({'text/plain': 'fine'}, raw=True, metadata={'a': np.int64(1)}); exit(); 'after'",
+    )
+    assert "fine" in html(pool, odd)
+    bad = write_notebook(
+        tmp_path / "bad.ipynb",
+        "from IPython.display import display\n"
+        "display({'application/vnd.vegalite.v6+json': {'mark': 'nonsense'}}, raw=True)",
+    )
+    for runner in (PoolRunner(pool), KernelRunner()):
+        with pytest.raises(ReportError, match="It cannot be shown"):
+            runner.make(Job(bad))
+
+
+def test_a_twin_has_no_number_that_json_has_not(pool, tmp_path):
+    source = (
+        "from senderscore_nb.reports.blocks import SUMMARY_MIME\n"
+        "from IPython.display import display\n"
+        "display({SUMMARY_MIME: {'a': float('nan'), 'b': [float('inf'), 1.5]}}, raw=True)"
+    )
+    made = PoolRunner(pool).make(Job(write_notebook(tmp_path / "n.ipynb", source)))
+    assert made.twin == {"a": None, "b": [None, 1.5], "alerts": []}
+
+
+def test_a_worker_that_does_not_start_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "START_SECONDS", 0.3)
+    with WorkerPool(1) as slow, pytest.raises(ReportError, match=r"did not start within 0\.3"):
+        html(slow, write_notebook(tmp_path / "n.ipynb", "1"))
+    broken = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    (tmp_path / "polars.py").write_text("raise RuntimeError('a broken installation')")
+    monkeypatch.undo()
+    with (
+        WorkerPool(1, environment=broken) as pool,
+        pytest.raises(ReportError, match="a broken installation"),
+    ):
+        html(pool, write_notebook(tmp_path / "n.ipynb", "1"))
 
 
 def test_papermill_finds_the_engine_by_itself(tmp_path):

@@ -445,6 +445,30 @@ def test_old_pages_are_pruned_and_the_ledger_stays(tmp_path):
     assert run(project).runs == []  # what was pruned is not made again
 
 
+def test_the_newest_periods_stay_whatever_their_kinds(tmp_path):
+    plan = PLAN + WEEKLY + "[run]\ncatch_up = 9\n[output]\nkeep = 2"
+    project = make_project(tmp_path, plan, weeks=14)
+    run(project, now=NOW - dt.timedelta(weeks=1))
+    run(project)
+    text = project.path.read_text().replace('name = "weekly"', 'name = "weekly"\nevery = "month"')
+    project.path.write_text(text)
+    monthly = Project.open(project.path)
+    run(monthly, now=NOW + dt.timedelta(days=9))
+    assert pages_of(monthly)[0] == "weekly/2026-11.html"
+    assert prune(monthly) == ["weekly/2026-W46.html"]
+
+
+def test_the_index_is_made_good_after_a_kill(tmp_path):
+    project = make_project(tmp_path)
+    run(project)
+    index = project.output / "index.html"
+    good = index.read_text()
+    index.write_text("old")
+    os.utime(index, (1, 1))  # the run was killed after the ledger and before the index
+    assert run(project).runs == []
+    assert index.read_text() == good
+
+
 def test_a_ledger_cannot_have_files_removed_elsewhere(tmp_path):
     project = make_project(tmp_path, PLAN + WEEKLY + "[output]\nkeep = 1")
     run(project, now=NOW - dt.timedelta(weeks=1))

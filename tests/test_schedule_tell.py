@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from email import message_from_bytes
@@ -11,12 +12,23 @@ from threading import Thread
 
 import pytest
 
+from senderscore_nb.reports.mail import MailBody
 from senderscore_nb.schedule.ledger import Ledger
 from senderscore_nb.schedule.outbox import Outbox
 from senderscore_nb.schedule.run import retry, run_due, run_report_for
 from senderscore_nb.schedule.status import status_of
 from tests.mail_server import Inbox, free_port, serving
-from tests.projects import EACH, NOW, PLAN, WEEK, WEEKLY, history_of, make_project, settle
+from tests.projects import (
+    EACH,
+    NOW,
+    PLAN,
+    WEEK,
+    WEEKLY,
+    Instant,
+    history_of,
+    make_project,
+    settle,
+)
 from tests.test_schedule_run import run
 
 
@@ -104,7 +116,7 @@ def test_a_dead_recipient_does_not_stop_the_others(tmp_path):
         assert len(inbox.mails) == 4
 
 
-def test_what_failed_for_now_is_tried_again_later_and_not_for_ever(tmp_path):
+def test_while_the_server_is_away_it_is_tried_again_until_it_is_back(tmp_path):
     inbox, port = Inbox(), free_port()
     project = make_project(tmp_path, PLAN + TELL + mail_table(port))
     outcome = run(project)  # nobody listens
@@ -114,12 +126,97 @@ def test_what_failed_for_now_is_tried_again_later_and_not_for_ever(tmp_path):
     assert run(project).messages.failed == []  # there is a pause
     assert run(project, now=NOW + dt.timedelta(minutes=20)).messages.failed
     assert run(project, now=NOW + dt.timedelta(hours=3)).messages.failed
-    assert run(project, now=NOW + dt.timedelta(days=3)).messages.failed == []  # three times
+    assert run(project, now=NOW + dt.timedelta(days=3)).messages.failed
     with serving(inbox) as other:
         text = project.path.read_text().replace(str(port), str(other))
         project.path.write_text(text)
-        retry(type(project).open(project.path))
+        run(type(project).open(project.path), now=NOW + dt.timedelta(days=4))
     assert sorted(inbox.to()) == EVERYBODY
+    assert status_of(project, NOW).is_well
+
+
+def test_what_one_recipient_s_server_refuses_for_now_is_not_tried_for_ever(tmp_path):
+    class Greylisting(Inbox):
+        def on_rcpt(self, server, address):
+            return "451 4.7.1 later" if address.startswith("bob") else "250 OK"
+
+    inbox = Greylisting()
+    with serving(inbox) as port:
+        project = make_project(tmp_path, PLAN + TELL + mail_table(port))
+        for day in range(6):
+            run(project, now=NOW + dt.timedelta(days=day))
+    assert inbox.seen.count("bob@example.com") == 3
+    assert len(inbox.mails) == 4
+
+
+def test_what_is_asked_for_tells_nobody_now_or_later(tmp_path, inbox):
+    project = make_project(tmp_path, PLAN + TELL + mail_table(inbox.port))
+    run(project)
+    told = len(inbox.mails)
+    outcome = run_report_for(project, "each", "2026-W45", now=NOW)
+    assert len(outcome.made) == 3
+    later = run(project, now=NOW + dt.timedelta(days=1))
+    assert (later.runs, len(inbox.mails)) == ([], told)
+    run_report_for(project, "each", "2026-W45", now=NOW, tell=True)
+    assert len(inbox.mails) == 2 * told
+
+
+def test_of_a_page_that_was_not_made_nobody_is_told_until_it_is(tmp_path, inbox):
+    project = make_project(tmp_path, PLAN + TELL + mail_table(inbox.port))
+    blocked = project.output / "each"
+    blocked.parent.mkdir()
+    blocked.write_text("a file in the folder's place")
+    outcome = run(project)
+    assert len(outcome.failed) == 3
+    assert inbox.mails == []
+    blocked.unlink()
+    assert len(run(project, now=NOW + dt.timedelta(days=1)).made) == 3
+    assert sorted(inbox.to()) == EVERYBODY
+    for _, mail in inbox.mails:
+        assert b".html" in mail  # the page is attached
+
+
+def test_a_message_that_cannot_be_written_does_not_stop_the_others(tmp_path, inbox):
+    class Odd(Instant):
+        def make(self, job, progress=None):
+            made = super().make(job)
+            if job.parameters["users"] != ["bob"]:
+                return made
+            return dataclasses.replace(made, mail=MailBody("\ud800", "\ud800", "\ud800"))
+
+    project = make_project(tmp_path, PLAN + TELL + mail_table(inbox.port))
+    run(project, Odd())
+    got = [a for a in inbox.to() if not a.startswith("lead")]
+    assert {"ann@example.com", "cem@example.com"} <= set(got)
+    assert all(s in ("sent", "refused") for s in statuses(project).values())
+
+
+def test_an_address_that_is_corrected_in_the_plan_gets_what_was_refused(tmp_path):
+    class Picky(Inbox):
+        def on_rcpt(self, server, address):
+            return "550 no such user" if address.startswith("wrong") else "250 OK"
+
+    inbox = Picky()
+    with serving(inbox) as port:
+        to = 'tell = { to = ["wrong@example.com"] }\n'
+        project = make_project(tmp_path, PLAN + WEEKLY + to + mail_table(port))
+        run(project)
+        project.path.write_text(project.path.read_text().replace("wrong@", "RIGHT@"))
+        project = type(project).open(project.path)
+        run(project)
+        assert [a.casefold() for a in inbox.to()] == ["right@example.com"]
+        project.path.write_text(project.path.read_text().replace("RIGHT@", "right@"))
+        run(type(project).open(project.path), now=NOW + dt.timedelta(days=1))
+        assert len(inbox.mails) == 1
+        assert status_of(project, NOW).is_well
+
+
+def test_retry_of_one_report_sends_nothing_of_the_others(tmp_path, inbox):
+    weekly = WEEKLY + 'tell = { to = ["a@example.com"] }\n'
+    project = make_project(tmp_path, PLAN + TELL + weekly + mail_table(inbox.port))
+    run(project, tell=False)
+    retry(project, "weekly")
+    assert inbox.to() == ["a@example.com"]
 
 
 def test_one_that_may_have_arrived_is_never_sent_again(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import sys
 from collections.abc import Iterator
@@ -109,12 +110,12 @@ class _Publisher(DisplayPublisher):
     ) -> None:
         display_id = (transient or {}).get("display_id")
         if update and display_id:
-            self.outputs.update(display_id, _encoded(data), metadata or {})
+            self.outputs.update(display_id, _encoded(data), _clean(metadata))
         else:
             output = {
                 "output_type": "display_data",
                 "data": _encoded(data),
-                "metadata": metadata or {},
+                "metadata": _clean(metadata),
             }
             self.outputs.add(output, display_id=display_id)
 
@@ -132,7 +133,7 @@ class _Hook(DisplayHook):
             "output_type": "execute_result",
             "execution_count": self.prompt_count,
             "data": _encoded(format_dict),
-            "metadata": md_dict or {},
+            "metadata": _clean(md_dict),
         }
         self.outputs.add(output)
 
@@ -155,6 +156,9 @@ class Shell(InteractiveShell):
     def system(self, cmd: str) -> None:
         """What `!command` runs: its output is the cell's."""
         self.system_piped(cmd)  # type: ignore[no-untyped-call]
+
+    def ask_exit(self) -> None:
+        """`exit()` in a notebook ends nothing: there is no terminal to leave."""
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
         if not isinstance(evalue, OutputLimitExceeded):
@@ -188,6 +192,9 @@ def fresh_shell(most_bytes: int) -> Iterator[Shell]:
         sys.stdin, sys.stdout, sys.stderr = streams
         sys.modules["__main__"] = main
         sys.displayhook, sys.excepthook = hooks
+        atexit.unregister(shell.atexit_operations)
+        # What the notebook made is not held any longer.
+        shell.reset(new_session=False)  # type: ignore[no-untyped-call]
         Shell.clear_instance()
 
 
@@ -209,6 +216,13 @@ def _encoded(data: Output) -> Output:
     from ipykernel.jsonutil import encode_images, json_clean
 
     cleaned: Output = json_clean(encode_images(data))  # type: ignore[no-untyped-call]
+    return cleaned
+
+
+def _clean(metadata: Output | None) -> Output:
+    from ipykernel.jsonutil import json_clean
+
+    cleaned: Output = json_clean(metadata or {})  # type: ignore[no-untyped-call]
     return cleaned
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from senderscore_nb.reports.blocks import SUMMARY_MIME, Notice
+from senderscore_nb.reports.blocks import SUMMARY_MIME, Notice, plain
 from senderscore_nb.reports.clean import clean_html
 
 VEGALITE = re.compile(r"application/vnd\.vegalite\.v\d+\+json")
@@ -53,7 +53,7 @@ def summary_of(notebook: Any, notices: Sequence[Notice] = ()) -> dict[str, Any] 
     alerts = [dict(notice.data) or {"sentence": notice.text} for notice in notices]
     for _, output in _outputs(notebook):
         if SUMMARY_MIME in output.get("data", {}):
-            return {**output["data"][SUMMARY_MIME], "alerts": alerts}
+            return {**plain(output["data"][SUMMARY_MIME]), "alerts": alerts}
     return {"alerts": alerts} if alerts else None
 
 

@@ -20,6 +20,9 @@ _START = (
     "from senderscore_nb.lean import spare_grammar; spare_grammar();"
     "from senderscore_nb.reports.worker import main; main()"
 )
+START_SECONDS = 120.0
+"""How long a worker may take to import what it needs."""
+
 _MEGABYTE = 1_000_000
 
 
@@ -55,6 +58,7 @@ class Worker:
         self.shared_by: str | None = None
         self._ended_for: str | None = None
         self._until: float | None = None
+        self._starting = False
         given = dict(os.environ if environment is None else environment)
         self._home = tempfile.TemporaryDirectory(
             prefix="ss-worker-", dir=_temporary(given), ignore_cleanup_errors=True
@@ -78,8 +82,10 @@ class Worker:
 
     def begin(self, folder: str) -> None:
         """Start a notebook: a fresh namespace, in a folder, with the whole time before it."""
-        self._wait_until_ready()
-        self._until = time.monotonic() + self.limits.seconds
+        if not self._ready:
+            self._until, self._starting = time.monotonic() + START_SECONDS, True
+            self._wait_until_ready()
+        self._until, self._starting = time.monotonic() + self.limits.seconds, False
         self.ask({"do": "begin", "folder": folder, "most_bytes": self._most_output})
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -100,12 +106,15 @@ class Worker:
         if answer.get("error") == "output":
             self.end("output")
             raise self._obituary()
+        if answer.get("error"):
+            raise ReportError(f"It cannot be shown ({answer.get('text', answer['error'])}).")
         return answer
 
     def finish(self) -> None:
         """End the notebook; the worker is free for the next one."""
         self._until = None
-        self.ask({"do": "end"})
+        if self.ask({"do": "end"}).get("unfit"):
+            self.end("unfit")
 
     @property
     def is_alive(self) -> bool:
@@ -130,7 +139,7 @@ class Worker:
         if self._until is None or not self.is_alive:
             return
         if time.monotonic() > self._until:
-            self.end("seconds")
+            self.end("start" if self._starting else "seconds")
         elif self.memory_mb > self.limits.memory_mb:
             self.end("memory")
 
@@ -166,6 +175,8 @@ class Worker:
     def _obituary(self) -> ReportError:
         limits = self.limits
         match self._ended_for:
+            case "start":
+                return ReportError(f"A worker did not start within {START_SECONDS:g} seconds.")
             case "seconds":
                 return ReportError(
                     f"The notebook ran for more than {limits.seconds:g} seconds and was ended."

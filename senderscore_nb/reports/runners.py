@@ -78,7 +78,12 @@ class KernelRunner:
             environment=self.environment,
             resources={"metadata": {"path": _beside(job)}},
         )
-        return rendered(notebook, job)
+        try:
+            return rendered(notebook, job)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ReportError(
+                f"It cannot be shown ({type(error).__name__}: {error}).", where=job.notebook.name
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,14 @@ def send(stream: BinaryIO, message: dict[str, Any]) -> None:
     Raises:
         OSError: Nobody reads any more.
     """
-    body = json.dumps(message, ensure_ascii=True).encode()
+    body = json.dumps(message, ensure_ascii=True, default=_native).encode()
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
+
+
+def _native(value: Any) -> Any:
+    """A number of a library as one of Python; whatever else there is as text."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def receive(stream: BinaryIO, *, most_bytes: int | None = None) -> dict[str, Any] | None:

@@ -36,9 +36,17 @@ class Worker:
         self._cells, self._runners, self._node = cells, runners, nbformat.from_dict
         self._open = ExitStack()
         self._shell: Any = None
+        self._threads = set(threading.enumerate())
 
     def answer(self, message: Message) -> Message:
-        """What a message is answered with."""
+        """What a message is answered with; a mistake of ours is an answer too."""
+        try:
+            return self._answered(message)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            return {"error": "defect", "text": text.encode("utf-8", "replace").decode()}
+
+    def _answered(self, message: Message) -> Message:
         match message["do"]:
             case "begin":
                 return self._begin(message["folder"], message["most_bytes"])
@@ -52,6 +60,7 @@ class Worker:
 
     def _begin(self, folder: str, most_bytes: int) -> Message:
         self._end()
+        self._threads = set(threading.enumerate())
         self._open.enter_context(_kept(folder))
         self._shell = self._open.enter_context(self._cells.fresh_shell(most_bytes))
         return {}
@@ -67,7 +76,8 @@ class Worker:
         self._open.close()
         self._shell = None
         gc.collect()
-        return {}
+        # A thread that a notebook has left running could write into the next one's page.
+        return {"unfit": bool(set(threading.enumerate()) - self._threads)}
 
     def _render(self, message: Message) -> Message:
         notices = tuple(Notice(**notice) for notice in message["notices"])

@@ -29,8 +29,15 @@ class Adopted:
         """The page of the notebook.
 
         Raises:
-            ReportError: A cell of it has failed.
+            ReportError: A cell of it has failed, or it is about something else.
         """
+        ran_with = self.notebook.metadata.get("papermill", {}).get("parameters", {})
+        for key in ("period", "users", "teams", "sequences"):
+            wanted, found = job.parameters.get(key), ran_with.get(key)
+            if wanted is not None and found is not None and wanted != found:
+                raise ReportError(
+                    f"It was run with {key} = {found!r}, and {wanted!r} is due.", where=self.name
+                )
         for cell in self.notebook.cells:
             for output in cell.get("outputs", []):
                 if output.output_type == "error":
@@ -78,7 +85,7 @@ def adopt(
 
     def choose(history: History) -> Due:
         planned = history.planned.get((name, about.name))
-        return Due((DueBatch(report, about, now, planned, by_hand=True),), ())
+        return Due((DueBatch(report, about, now, planned, how="adopted"),), ())
 
     outcome = run_chosen(project, choose, tell, watch, elsewhere=(adopted, instance))
     if not outcome.runs and not outcome.unread and not outcome.waiting:

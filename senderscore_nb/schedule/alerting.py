@@ -62,7 +62,7 @@ class Alerting:
     def _judged(self, period: Period) -> tuple[Alert, ...]:
         policy = load_policy(self._project.policy(self._project.plan.reports[0].policy))
         account = self._source.under(policy)
-        before = self._history.standing_before(period.end)
+        before = self._history.standing_before(period)
         alerts = evaluate(
             [self._redacted(rule) for rule in self._project.plan.alerts],
             account.tallies,

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from senderscore_nb.periods import Period
-from senderscore_nb.schedule.history import History, Instance, Target
+from senderscore_nb.schedule.history import History, Instance, Run, Target
 from senderscore_nb.schedule.plan import Plan, ReportPlan, RunRules
+
+How = Literal["due", "asked", "retry", "adopted"]
+
+FREE_INTERRUPTIONS = 10
+"""How often a run may be broken off before that counts as a failure."""
 
 FIRST_PAUSE = dt.timedelta(minutes=15)
 """How long after a failure a report is tried again by itself; four times as long each time."""
@@ -22,14 +29,15 @@ class DueBatch:
         period: What it is about.
         due_at: Since when it is due.
         instances: Which of its instances are to be made; None where nobody has planned them yet.
-        by_hand: Somebody asked for it; it is made from whatever data there is.
+        how: Why it is made: it is `due`, somebody `asked` for it, it is a `retry`, or it was run
+            elsewhere and is `adopted`. Only what is due waits for the end of its data.
     """
 
     report: ReportPlan
     period: Period
     due_at: dt.datetime
     instances: tuple[Instance, ...] | None
-    by_hand: bool = False
+    how: How = "due"
 
     @property
     def key(self) -> tuple[str, str]:
@@ -56,7 +64,7 @@ def due(plan: Plan, now: dt.datetime, history: History) -> Due:
     A report's first period is the newest one that is due when the plan is first run; from then on
     every period counts. Those that were missed are caught up, at most `catch_up` of them. A target
     that was interrupted or cancelled is due again at once; one that failed, after a pause, until
-    it was tried `attempts` times.
+    it was tried `attempts` times. What somebody asks for by name changes nothing of this.
     """
     batches: list[DueBatch] = []
     skipped: list[tuple[str, Period, Period]] = []
@@ -69,7 +77,7 @@ def due(plan: Plan, now: dt.datetime, history: History) -> Due:
             skipped.append((report.name, *given_up))
         period = oldest
         while period.start <= newest.start:
-            instances = pending(report, period, now, history, plan.run)
+            instances = pending(report, period, now, history, plan)
             if instances is None or instances:
                 due_at = report.due_at(period, plan.zone)
                 batches.append(DueBatch(report, period, due_at, instances))
@@ -78,27 +86,56 @@ def due(plan: Plan, now: dt.datetime, history: History) -> Due:
 
 
 def pending(
-    report: ReportPlan, period: Period, now: dt.datetime, history: History, rules: RunRules
+    report: ReportPlan, period: Period, now: dt.datetime, history: History, plan: Plan
 ) -> tuple[Instance, ...] | None:
     """The instances of a planned batch that are to be made now; None where it is not planned."""
-    planned = history.planned.get((report.name, period.name))
-    if planned is None:
+    batch = report.name, period.name
+    planned = history.planned.get(batch)
+    if planned is None or batch in history.asked:
         return None
+    due_at, rules = report.due_at(period, plan.zone), plan.run
     return tuple(
         instance
         for instance in planned
-        if _is_pending(Target(report.name, period.name, instance.key), now, history, rules)
+        if _is_pending(Target(report.name, period.name, instance.key), now, due_at, history, rules)
     )
 
 
-def _is_pending(target: Target, now: dt.datetime, history: History, rules: RunRules) -> bool:
-    run = history.latest(target)
-    if run is None or run.status in ("interrupted", "cancelled"):
+def _is_pending(
+    target: Target, now: dt.datetime, due_at: dt.datetime, history: History, rules: RunRules
+) -> bool:
+    runs = [run for run in history.runs.get(target, ()) if _counts(run, due_at)]
+    if not runs:
         return True
-    if run.status == "made":
+    newest = runs[-1]
+    if newest.status == "made":
         return False
-    failures = failures_in_a_row(target, history)
-    return failures < rules.attempts and now >= run.at + pause_after(failures)
+    failures = failures_in_a_row(runs)
+    if failures == 0:
+        return True
+    return failures < rules.attempts and now >= newest.at + pause_after(failures)
+
+
+def _counts(run: Run, due_at: dt.datetime) -> bool:
+    """Whether a run settles what is due. One that somebody asked for does where it told of it."""
+    return run.how != "asked" or (bool(run.started["tells"]) and run.started.at >= due_at)
+
+
+def failures_in_a_row(runs: Sequence[Run]) -> int:
+    """How often a target has failed since it was last made, or tried again by hand.
+
+    A run that was broken off is no failure, but where one is broken off again and again it may be
+    what breaks it: from the eleventh time on each counts.
+    """
+    failures = broken_off = 0
+    for run in reversed(runs):
+        if run.status == "made":
+            break
+        failures += run.status == "failed"
+        broken_off += run.status == "interrupted"
+        if run.how == "retry":
+            break
+    return failures + max(broken_off - FREE_INTERRUPTIONS, 0)
 
 
 def pause_after(failures: int) -> dt.timedelta:
@@ -109,18 +146,6 @@ def pause_after(failures: int) -> dt.timedelta:
     """
     factor: int = 4 ** max(failures - 1, 0)
     return FIRST_PAUSE * factor
-
-
-def failures_in_a_row(target: Target, history: History) -> int:
-    """How often a target has failed since it was last made, or asked for by hand."""
-    failures = 0
-    for run in reversed(history.runs.get(target, [])):
-        if run.status == "made":
-            break
-        failures += run.status == "failed"
-        if run.started["by_hand"]:
-            break
-    return failures
 
 
 def _first(report: ReportPlan, history: History, newest: Period) -> Period:
@@ -139,7 +164,8 @@ def _given_up(
     period = max([first, *after], key=lambda p: p.start)
     missed = []
     while period.start <= last.start:
-        if (report.name, period.name) not in history.planned:
+        batch = report.name, period.name
+        if batch not in history.planned or batch in history.asked:
             missed.append(period)
         period = period.later(1)
     return (missed[0], missed[-1]) if missed else None

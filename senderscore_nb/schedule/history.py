@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from senderscore_nb.periods import Period
 from senderscore_nb.schedule.ledger import Record
 
 RunStatus = Literal["made", "failed", "cancelled", "interrupted"]
@@ -44,6 +45,11 @@ class Run:
         return status
 
     @property
+    def how(self) -> str:
+        """Why it was run: `due`, `asked`, `retry` or `adopted`."""
+        return str(self.started["how"] or "due")
+
+    @property
     def at(self) -> dt.datetime:
         """When it ended, or else began."""
         return (self.ended or self.started).at
@@ -56,6 +62,11 @@ class Instance(NamedTuple):
     label: str
 
 
+def newest_last(period: str) -> tuple[dt.date, str]:
+    """The order of periods by time, whatever their kinds."""
+    return Period.parse(period).end, period
+
+
 Batch = tuple[str, str]
 """A report's name and a period's."""
 
@@ -66,6 +77,8 @@ class History:
 
     Attributes:
         planned: For whom each batch is made.
+        asked: Batches that nobody but somebody at a keyboard has planned.
+        redactions: What names were replaced with when a batch was planned.
         runs: The attempts by target, the oldest first.
         waiting: Why a batch waits, until it is planned.
         skipped: First and last period that were given up, by report.
@@ -77,6 +90,8 @@ class History:
     """
 
     planned: dict[Batch, tuple[Instance, ...]] = field(default_factory=dict)
+    asked: set[Batch] = field(default_factory=set)
+    redactions: dict[Batch, str] = field(default_factory=dict)
     runs: dict[Target, list[Run]] = field(default_factory=dict)
     waiting: dict[Batch, Record] = field(default_factory=dict)
     skipped: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -110,15 +125,17 @@ class History:
         run = self.latest(Target(report, period, instance))
         return run is None or run.status != "made"
 
-    def standing_before(self, end: dt.date) -> tuple[dict[str, Any], ...]:
-        """The alerts of the newest period that ended before a day."""
-        earlier = [r for r in self.alerts.values() if str(r["end"]) < end.isoformat()]
+    def standing_before(self, period: Period) -> tuple[dict[str, Any], ...]:
+        """The alerts of the newest period of the same kind that ended earlier."""
+        end = period.end.isoformat()
+        same = [r for name, r in self.alerts.items() if Period.parse(name).kind == period.kind]
+        earlier = [record for record in same if str(record["end"]) < end]
         newest = max(earlier, key=lambda record: str(record["end"]), default=None)
         return tuple(newest["alerts"]) if newest else ()
 
     def periods(self, report: str) -> set[str]:
-        """Every period that a report's records speak of."""
-        batches = {*self.planned, *self.waiting, *((t.report, t.period) for t in self.runs)}
+        """Every period that was due, by a report's records."""
+        batches = {*self.planned, *self.waiting} - self.asked
         found = {period for name, period in batches if name == report}
         return found | {p for both in self.skipped.get(report, ()) for p in both}
 
@@ -128,14 +145,25 @@ class History:
         match record.event:
             case "planned":
                 rows = values.get("instances") or ()
+                first = batch not in self.planned
                 self.planned[batch] = tuple(Instance(str(k), str(label)) for k, label in rows)
+                self.redactions[batch] = str(values.get("redaction", ""))
                 self.waiting.pop(batch, None)
+                if not values.get("asked"):
+                    self.asked.discard(batch)
+                elif first:
+                    self.asked.add(batch)
             case "waiting":
                 self.waiting[batch] = record
             case "skipped":
                 self.skipped.setdefault(batch[0], []).append((values["first"], values["last"]))
+                ends = Period.parse(values["first"]).start, Period.parse(values["last"]).end
+                for name, period in list(self.waiting):
+                    if name == batch[0] and ends[0] <= Period.parse(period).start <= ends[1]:
+                        del self.waiting[name, period]
             case "started":
                 target = Target(*batch, str(values.get("instance", "")))
+                self.waiting.pop(batch, None)
                 run = Run(str(values["run"]), target, record)
                 starts[run.id] = run
                 self.runs.setdefault(target, []).append(run)

@@ -24,7 +24,7 @@ from senderscore_nb.reports.page import render_page
 from senderscore_nb.reports.words import plural
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.schedule.headline import in_words, rows_of
-from senderscore_nb.schedule.history import Batch, History, Instance, Run, Target
+from senderscore_nb.schedule.history import Batch, History, Instance, Run, Target, newest_last
 
 INDEX = "index.html"
 
@@ -92,7 +92,7 @@ class _Index:
         batches = [batch for batch in self.history.planned if batch[0] == name]
         if not batches:
             return None
-        batch = max(batches, key=lambda batch: batch[1])
+        batch = max(batches, key=lambda batch: newest_last(batch[1]))
         instances = self.history.planned[batch]
         run = self.history.made(Target(*batch, instances[0].key)) if instances else None
         if len(instances) != 1 or run is None or run.ended is None or run.id in self.history.pruned:
@@ -150,7 +150,7 @@ class _Index:
     def report(self, name: str) -> list[Block]:
         """The history of a report: where everyone stood, and its pages, the newest first."""
         batches = [batch for batch in self.history.planned if batch[0] == name]
-        newest = sorted(batches, key=lambda batch: batch[1], reverse=True)[:_PERIODS]
+        newest = sorted(batches, key=lambda batch: newest_last(batch[1]), reverse=True)[:_PERIODS]
         if not newest:
             return [Prose(["Nothing was made yet."])]
         links = {batch[1]: self._links(batch) for batch in newest}
@@ -239,7 +239,11 @@ class _Index:
         return Markup('<a href="{}">{}</a>').format(quote(str(run.ended["page"])), label)
 
     def _latest(self) -> list[Run]:
-        return [runs[-1] for runs in self.history.runs.values() if runs]
+        return [runs[-1] for target, runs in self.history.runs.items() if self._is_planned(target)]
+
+    def _is_planned(self, target: Target) -> bool:
+        planned = self.history.planned.get((target.report, target.period), ())
+        return any(instance.key == target.instance for instance in planned)
 
     def _failed(self) -> list[Run]:
         found = [run for run in self._latest() if run.status != "made"]
@@ -252,7 +256,7 @@ class _Index:
     def _newest(self, name: str, *, with_rows: str) -> Run | None:
         targets = [t for t in self.history.runs if t.report == name]
         made = [run for t in targets if (run := self.history.made(t)) and _rows(run, with_rows)]
-        return max(made, key=lambda run: (run.target.period, run.at), default=None)
+        return max(made, key=lambda run: (newest_last(run.target.period), run.at), default=None)
 
     def _policy(self, fingerprint: str) -> ScoringPolicy | None:
         text = self.history.policies.get(fingerprint)

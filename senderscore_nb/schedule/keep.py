@@ -8,7 +8,7 @@ from pathlib import Path
 
 from senderscore_nb.errors import RunError
 from senderscore_nb.safe import sweep
-from senderscore_nb.schedule.history import History, Run
+from senderscore_nb.schedule.history import History, Run, newest_last
 from senderscore_nb.schedule.index import write_index
 from senderscore_nb.schedule.ledger import Ledger
 from senderscore_nb.schedule.lock import held
@@ -73,7 +73,8 @@ def prune(project: Project, *, keep: int | None = None, dry_run: bool = False) -
 def _old(history: History, keep: int) -> list[Run]:
     found = []
     for name in dict.fromkeys(target.report for target in history.runs):
-        periods = sorted({t.period for t in history.runs if t.report == name}, reverse=True)
+        found_of = {t.period for t in history.runs if t.report == name}
+        periods = sorted(found_of, key=newest_last, reverse=True)
         for target in history.runs:
             if target.report == name and target.period in periods[keep:]:
                 run = history.made(target)
@@ -84,7 +85,7 @@ def _old(history: History, keep: int) -> list[Run]:
 
 def _remove(output: Path, page: str) -> None:
     file = output / page
-    if not file.resolve().is_relative_to(output.resolve()):
+    if Path(page).is_absolute() or ".." in Path(page).parts:
         raise RunError("The ledger names a page outside of the output folder.", where=page)
     try:
         file.with_suffix(".json").unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ from senderscore_nb.schedule.due import DueBatch
 from senderscore_nb.schedule.headline import headline_of, shown_numbers
 from senderscore_nb.schedule.history import History, Run
 from senderscore_nb.schedule.ledger import Ledger
-from senderscore_nb.schedule.letters import letter_of, webhook_letters
+from senderscore_nb.schedule.letters import letter_of
 from senderscore_nb.schedule.outbox import Outbox
 from senderscore_nb.schedule.project import Project
 from senderscore_nb.schedule.reading import Source, read_source
@@ -37,6 +38,9 @@ from senderscore_nb.schedule.scratch import scratch
 from senderscore_nb.schedule.tasks import Task, instances_of, redacted, tasks_of
 from senderscore_nb.schedule.watch import Watch
 from senderscore_nb.snapshot import VARIABLE
+from senderscore_nb.sources.raw import HIDING
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 class Runner(Protocol):
@@ -55,6 +59,8 @@ class Making:
         history: What it said before.
         outbox: Where mails wait.
         watch: Who is told of the progress.
+        tell: Whether this run tells; what is due waits for one that does, what was asked for does
+            not.
         elsewhere: What takes the place of the workers, and its only instance if it has one.
     """
 
@@ -65,10 +71,11 @@ class Making:
         history: History,
         outbox: Outbox,
         watch: Watch,
+        tell: bool,
         elsewhere: tuple[Runner, str | None] | None = None,
     ) -> None:
         self.project, self.ledger, self.history = project, ledger, history
-        self.outbox, self.watch, self.elsewhere = outbox, watch, elsewhere
+        self.outbox, self.watch, self.tell, self.elsewhere = outbox, watch, tell, elsewhere
         self.runs: list[Run] = []
         self.waiting: list[tuple[str, str]] = []
         self.unread = ""
@@ -99,8 +106,6 @@ class Making:
                 self._record_inputs(source, policies)
                 self.watch.expect(len(tasks))
                 self._run_all(tasks, runner, source, alerting)
-            for letter in webhook_letters(self.project, batches, self.ledger):
-                self.outbox.put(letter)
 
     @contextmanager
     def _workshop(self, batches: Sequence[DueBatch]) -> Iterator[tuple[Runner, Path]]:
@@ -115,6 +120,8 @@ class Making:
                 yield self.elsewhere[0], folder
                 return
             given = {VARIABLE: str(folder), "TMPDIR": str(folder)}
+            if self.project.plan.privacy.redact != "none":
+                given[HIDING] = "1"
             environment = {**environment_without(hidden, os.environ), **given}
             if rules.engine == "kernel":
                 yield KernelRunner(rules.time_limit_seconds, environment), folder
@@ -133,6 +140,8 @@ class Making:
             return read_source(self.project, policy, key.encode(), progress=self.watch.say)
         except SenderScoreError as error:
             self.unread = self._scrubber.scrub(error)
+            if privacy.redact != "none":  # what is quoted may be a name
+                self.unread = _QUOTED.sub("'…'", self.unread)
             for batch in batches:
                 self._wait(batch, self.unread)
             return None
@@ -140,12 +149,14 @@ class Making:
     def _tasks(self, batch: DueBatch, source: Source, policy: ScoringPolicy) -> list[Task]:
         gap = dt.timedelta(days=self.project.plan.data.gap_days)
         through = source.account.through
-        if not batch.by_hand and (through is None or through < batch.period.end - gap):
+        if batch.how == "due" and (through is None or through < batch.period.end - gap):
             reason = f"The data ends on {through}, and {batch.period.name} on {batch.period.end}."
             self._wait(batch, reason)
             return []
         batch = replace(batch, report=redacted(batch.report, source))
-        instances = batch.instances
+        instances, redaction = batch.instances, source.redactor.name
+        if instances is not None and self.history.redactions.get(batch.key, "") != redaction:
+            instances = None  # names were replaced in another way when it was planned
         try:
             if instances is None:
                 instances = instances_of(batch.report, batch.period, source.under(policy))
@@ -154,6 +165,8 @@ class Making:
                     report=batch.report.name,
                     period=batch.period.name,
                     instances=[list(instance) for instance in instances],
+                    redaction=redaction,
+                    asked=batch.how == "asked",
                 )
             if self.elsewhere and self.elsewhere[1] is not None:
                 instances = tuple(i for i in instances if i.key == self.elsewhere[1])
@@ -166,7 +179,7 @@ class Making:
         name, period = batch.key
         self.waiting.append((f"{name} {period}", reason))
         known = self.history.waiting.get(batch.key)
-        if not batch.by_hand and (known is None or known["reason"] != reason):
+        if batch.how == "due" and (known is None or known["reason"] != reason):
             self.ledger.add("waiting", report=name, period=period, reason=reason)
 
     def _record_inputs(self, source: Source, policies: dict[str, ScoringPolicy]) -> None:
@@ -227,8 +240,9 @@ class Making:
         started = dict(zip(("report", "period", "instance"), report, strict=True)) | {
             "run": run_id,
             "label": task.instance.label,
-            "by_hand": task.by_hand,
-            "parameters": task.parameters,
+            "how": task.how,
+            "tells": self.tell,
+            "parameters": source.redactor.values(task.parameters),
             "policy": task.policy.fingerprint,
             "data": source.fingerprint,
             "versions": {name: version(name) for name in PACKAGES},
@@ -236,9 +250,10 @@ class Making:
         began_record = self.ledger.add("started", **started)
         status, ended = "made", {}
         try:
-            job = Job(task.notebook, task.parameters, notices, task.report.tell.by_mail)
+            mailed = task.report.tell.by_mail and (self.tell or task.how == "due")
+            job = Job(task.notebook, task.parameters, notices, mailed)
             made = runner.make(job)
-            ended = self._kept(task, made, source, notices)
+            ended = self._kept(task, made, source, notices, run_id)
         except CancelledError as error:
             status, ended = "cancelled", {"error": str(error)}
         except (SenderScoreError, OSError) as error:
@@ -255,11 +270,11 @@ class Making:
         return run
 
     def _kept(
-        self, task: Task, made: Made, source: Source, notices: tuple[Notice, ...]
+        self, task: Task, made: Made, source: Source, notices: tuple[Notice, ...], run_id: str
     ) -> dict[str, Any]:
         """Write the page, with its mail before it; what the ledger says of both."""
         if made.mail is not None:
-            letter, unreachable = letter_of(task, made.mail, source)
+            letter, unreachable = letter_of(task, made.mail, source, run_id)
             if letter.recipients:
                 self.outbox.put(letter)
             for problem in unreachable:

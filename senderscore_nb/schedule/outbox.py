@@ -29,6 +29,7 @@ class Letter:
         recipients: Who gets it by mail.
         mail: What the mail says.
         line: What is posted to the webhook.
+        run: The run that made the page; a mail is sent only when the ledger says that it did.
     """
 
     target: Target
@@ -36,6 +37,7 @@ class Letter:
     recipients: tuple[Recipient, ...] = ()
     mail: MailBody | None = None
     line: str = ""
+    run: str = ""
 
     @property
     def name(self) -> str:
@@ -67,6 +69,7 @@ class Outbox:
             "recipients": [list(recipient) for recipient in letter.recipients],
             "mail": mail_to_json(letter.mail) if letter.mail else None,
             "line": letter.line,
+            "run": letter.run,
         }
         file = self.folder / f"{letter.name}.json"
         write_atomically(file, json.dumps(values), mode=0o600)
@@ -91,4 +94,5 @@ def _letter(values: dict[str, Any]) -> Letter:
         tuple(Recipient(*recipient) for recipient in values["recipients"]),
         mail_from_json(values["mail"]) if values["mail"] else None,
         values["line"],
+        values["run"],
     )

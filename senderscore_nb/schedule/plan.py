@@ -177,8 +177,9 @@ class ReportPlan(_Frozen):
         names = [row.name for row in self.rows]
         if twice := next((n for n in names if names.count(n) > 1), None):
             raise ValueError(f"rows: two rows have the name {twice!r}")
-        if self.selection.start or self.selection.end:
-            raise ValueError("selection: start and end follow from the period; leave them out")
+        for selection in (self.selection, *self.rows):
+            if selection.start or selection.end:
+                raise ValueError("selection: start and end follow from the period; leave them out")
         if self.folder:
             parts = Path(self.folder).parts
             if Path(self.folder).is_absolute() or ".." in parts or parts[0].startswith("."):
@@ -228,6 +229,9 @@ class Plan(_Frozen):
         ):
             if twice := next((n for n in names if names.count(n) > 1), None):
                 raise ValueError(f"{kind}: two have the name {twice!r}")
+        folders = [(report.folder or report.name).casefold() for report in self.reports]
+        if twice := next((f for f in folders if folders.count(f) > 1), None):
+            raise ValueError(f"reports: two have the folder {twice!r}")
         for report in self.reports:
             tell = report.tell
             if (tell.to or tell.teams or tell.senders) and self.mail is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from senderscore_nb.delivery.secrets import Secret
 from senderscore_nb.errors import PlanError, SenderScoreError, did_you_mean
 from senderscore_nb.policy import load_policy, preset_names
 from senderscore_nb.reports.notebooks import declared_of, find_notebook
+from senderscore_nb.reports.parameters import check_parameters
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.schedule.plan import PLAN_NAME, Plan, ReportPlan, parse_plan
 from senderscore_nb.selection import Selection
@@ -152,6 +154,14 @@ def _unfit(report: ReportPlan, key: str, declared: dict[str, Any]) -> Iterator[s
         elif name not in declared:
             hint = did_you_mean(name, declared)
             yield f"{key}.parameters.{name}: the notebook has no such parameter. {hint}"
+        else:
+            try:
+                json.dumps(report.parameters[name], allow_nan=False)
+                check_parameters({name: report.parameters[name]}, declared, where=key)
+            except (TypeError, ValueError):
+                yield f"{key}.parameters.{name}: expected text, a number, a list or a table."
+            except SenderScoreError as error:
+                yield f"{key}.parameters: {error.found}"
     needed = _NEEDED.get(report.each)
     if needed and needed not in declared:
         yield f'{key}.each: "{report.each}" fills in {needed}, which the notebook does not have.'

@@ -11,10 +11,11 @@ import base64
 import hashlib
 import hmac
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -67,6 +68,19 @@ class Redactor:
         digest = hmac.new(self.key, f"{kind}\0{value}".encode(), hashlib.sha256).digest()
         return f"{kind}-{base64.b32encode(digest).decode()[:_CHARACTERS].lower()}"
 
+    @property
+    def name(self) -> str:
+        """Names what is replaced and by which key, without giving the key away."""
+        return "" if self.whose == "none" else f"{self.whose} {self.pseudonym('key', '')}"
+
+    def values(self, values: Any) -> Any:
+        """JSON values with `text` applied to every text in them."""
+        if isinstance(values, str):
+            return self.text(values)
+        if isinstance(values, dict):
+            return {key: self.values(value) for key, value in values.items()}
+        return [self.values(v) for v in values] if isinstance(values, list) else values
+
     def user(self, user_id: str) -> str:
         """A sender's id as it is shown."""
         return self.pseudonym("user", user_id) if self.whose == "people" else user_id
@@ -77,7 +91,7 @@ class Redactor:
             return text
         text = _ADDRESS.sub(lambda match: self.pseudonym("address", match[0].casefold()), text)
         if self._known is not None:
-            text = self._known.sub(lambda match: self._names[match[0]], text)
+            text = self._known.sub(lambda match: self._names[match[0]], _plain(text))
         return text
 
     def selection(self, selection: Selection) -> Selection:
@@ -143,21 +157,31 @@ class Redactor:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        """Full names and the words in them, with what is shown instead."""
+        """Full names, and the words in them, with what is shown instead."""
         shown: dict[str, str] = {}
         for name, user in self.names:
             pseudonym = f"Sender {self.pseudonym('user', user).removeprefix('user-').upper()}"
             shown[name] = pseudonym
-            for word in _words(name):
+            for spelling in (_plain(name), _plain(name).upper(), _plain(name).lower()):
+                shown.setdefault(spelling, pseudonym)
+            for word in _words(_plain(name)):
                 shown.setdefault(word, pseudonym)
+                shown.setdefault(word.upper(), pseudonym)
         return shown
 
     @cached_property
     def _known(self) -> re.Pattern[str] | None:
+        """The names where they stand as words: also beside digits and underscores."""
         longest = sorted(self._names, key=lambda name: (-len(name), name))
         if not longest:
             return None
-        return re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, longest)) + r")(?!\w)")
+        letter = r"[^\W\d_]"
+        return re.compile(rf"(?<!{letter})(?:{'|'.join(map(re.escape, longest))})(?!{letter})")
+
+
+def _plain(text: str) -> str:
+    """Accents as one character each, however they were typed."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _words(name: str) -> Iterable[str]:

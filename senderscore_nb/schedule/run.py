@@ -10,13 +10,14 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from senderscore_nb.errors import PlanError
+from senderscore_nb.errors import PlanError, RunError
 from senderscore_nb.periods import Period
 from senderscore_nb.safe import sweep
 from senderscore_nb.schedule.due import Due, DueBatch, due
 from senderscore_nb.schedule.history import History, Run
-from senderscore_nb.schedule.index import write_index
+from senderscore_nb.schedule.index import INDEX, write_index
 from senderscore_nb.schedule.ledger import Ledger
+from senderscore_nb.schedule.letters import webhook_letters
 from senderscore_nb.schedule.lock import held
 from senderscore_nb.schedule.making import Making, Runner
 from senderscore_nb.schedule.outbox import Outbox
@@ -112,7 +113,7 @@ def run_report_for(
     about = Period.parse(period) if period else report.newest_due(moment, project.plan.zone)
     if about.kind != report.every:
         raise PlanError(f"{name} is about a {report.every}; {about.name} is a {about.kind}.")
-    batch = DueBatch(report, about, moment, None, by_hand=True)
+    batch = DueBatch(report, about, moment, None, how="asked")
     return run_chosen(project, lambda _: Due((batch,), ()), tell, watch, now=now)
 
 
@@ -137,10 +138,10 @@ def retry(
             failed = tuple(i for i in planned if history.is_open(report, period, i.key))
             if known and failed and name in ("", report):
                 about, at = Period.parse(period), dt.datetime.now(dt.UTC)
-                batches.append(DueBatch(known[0], about, at, failed, by_hand=True))
+                batches.append(DueBatch(known[0], about, at, failed, how="retry"))
         return Due(tuple(batches), ())
 
-    return run_chosen(project, choose, tell, watch, insist=True)
+    return run_chosen(project, choose, tell, watch, insist=True, only=name)
 
 
 def run_chosen(
@@ -151,6 +152,7 @@ def run_chosen(
     *,
     now: dt.datetime | None = None,
     insist: bool = False,
+    only: str = "",
     elsewhere: tuple[Runner, str | None] | None = None,
 ) -> Outcome:
     """Make what is chosen when the lock is held, tell of it, and keep the index true.
@@ -162,6 +164,7 @@ def run_chosen(
         watch: Who is told of the progress.
         now: The time; the present, as it goes on, unless given.
         insist: Send again what was refused.
+        only: Send messages of this report only.
         elsewhere: What takes the place of the workers, and its only instance if it has one.
     """
     project.check()
@@ -176,20 +179,32 @@ def run_chosen(
             for name, first, last in chosen.skipped:
                 ledger.add("skipped", report=name, first=first.name, last=last.name)
             if chosen.batches:
-                making = Making(project, ledger, history, outbox, watch, elsewhere)
+                making = Making(project, ledger, history, outbox, watch, tell, elsewhere)
                 try:
                     making.make(chosen.batches)
                 finally:
                     outcome.runs, outcome.waiting = making.runs, making.waiting
                     outcome.unread = making.unread
             if tell:
-                outcome.messages = tell_all(project, ledger, watch, insist=insist)
+                for letter in webhook_letters(project, ledger):
+                    outbox.put(letter)
+                outcome.messages = tell_all(project, ledger, watch, insist=insist, only=only)
+        except OSError as error:
+            raise RunError(
+                f"The run cannot go on ({error.strerror or error}).",
+                where=str(error.filename or project.output),
+                hint="Make room, or make the folder writable; the next run does the rest.",
+            ) from None
         finally:
-            _index(project, ledger, changed=bool(outcome.runs or outcome.waiting))
+            _index(project, ledger)
         return outcome
 
 
-def _index(project: Project, ledger: Ledger, *, changed: bool) -> None:
-    """Keep the index page true; what it cannot say must not hide what went wrong before."""
-    if changed or not (project.output / "index.html").is_file():
+def _index(project: Project, ledger: Ledger) -> None:
+    """Keep the index page as new as the ledger, also after a run that was killed before it did."""
+    index = project.output / INDEX
+    if not ledger.path.exists() and index.exists():
+        return
+    written = ledger.path.stat().st_mtime_ns if ledger.path.exists() else 0
+    if not index.exists() or index.stat().st_mtime_ns < written:
         write_index(project.output, History.of(ledger.records()))

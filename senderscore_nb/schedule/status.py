@@ -8,7 +8,7 @@ from typing import Any
 
 from senderscore_nb.reports.words import plural
 from senderscore_nb.schedule.due import due
-from senderscore_nb.schedule.history import History, Run
+from senderscore_nb.schedule.history import History, Run, Target
 from senderscore_nb.schedule.keep import Kept, pages
 from senderscore_nb.schedule.ledger import Ledger
 from senderscore_nb.schedule.outbox import Outbox
@@ -92,7 +92,15 @@ def status_of(project: Project, now: dt.datetime) -> Status:
         RunError: The ledger cannot be read.
     """
     history = History.of(Ledger(project.output).records())
-    latest = [run for target in history.runs if (run := history.latest(target))]
+    planned = {
+        Target(name, period, instance.key)
+        for (name, period), instances in history.planned.items()
+        if any(report.name == name for report in project.plan.reports)
+        for instance in instances
+    }
+    latest = [
+        run for target in history.runs if target in planned and (run := history.latest(target))
+    ]
     unsure = [
         f"{channel} about {' '.join(filter(None, target))}"
         for (target, channel, _), record in history.told.items()

@@ -15,7 +15,7 @@ from senderscore_nb.periods import Period
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.reports.notebooks import declared_of
 from senderscore_nb.safe import safe_filename
-from senderscore_nb.schedule.due import DueBatch
+from senderscore_nb.schedule.due import DueBatch, How
 from senderscore_nb.schedule.history import Instance, Target
 from senderscore_nb.schedule.plan import ReportPlan
 from senderscore_nb.schedule.project import Project
@@ -38,7 +38,7 @@ class Task:
         notebook: The notebook's path.
         parameters: What it is given.
         page: Its file below the output folder, with `/` between folders and without ending.
-        by_hand: Somebody asked for it.
+        how: Why it is made; see `due.DueBatch`.
     """
 
     report: ReportPlan
@@ -48,7 +48,7 @@ class Task:
     notebook: Path
     parameters: dict[str, Any]
     page: str
-    by_hand: bool = False
+    how: How = "due"
 
     @property
     def target(self) -> Target:
@@ -117,7 +117,13 @@ def redacted(report: ReportPlan, source: Source) -> ReportPlan:
     """The report with its selections named as the source's account names them."""
     change = source.redactor.selection
     rows = tuple(
-        row.model_copy(update={"users": change(row.selection).users}) for row in report.rows
+        row.model_copy(
+            update={
+                "users": change(row.selection).users,
+                "name": source.redactor.text(row.name),
+            }
+        )
+        for row in report.rows
     )
     return report.model_copy(update={"selection": change(report.selection), "rows": rows})
 
@@ -145,7 +151,7 @@ def tasks_of(
         given = _given(project, batch, _selected(report, instance))
         parameters = {name: value for name, value in given.items() if name in declared}
         parameters |= report.parameters
-        about = batch.period, instance, policy, notebook, parameters, page, batch.by_hand
+        about = batch.period, instance, policy, notebook, parameters, page, batch.how
         tasks.append(Task(report, *about))
     return tasks
 

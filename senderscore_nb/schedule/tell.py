@@ -7,11 +7,12 @@ been sent, so it is not sent again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from senderscore_nb.delivery.errors import DeliveryError
 from senderscore_nb.delivery.message import Occasion, Page, compose
+from senderscore_nb.delivery.recipients import Recipient
 from senderscore_nb.delivery.settings import MailSettings, WebhookSettings
 from senderscore_nb.delivery.smtp import Mailer
 from senderscore_nb.delivery.webhook import post
@@ -44,7 +45,9 @@ class Messages:
     failed: list[str] = field(default_factory=list)
 
 
-def tell_all(project: Project, ledger: Ledger, watch: Watch, *, insist: bool = False) -> Messages:
+def tell_all(
+    project: Project, ledger: Ledger, watch: Watch, *, insist: bool = False, only: str = ""
+) -> Messages:
     """Send every letter of the outbox to everybody who was not told yet.
 
     What failed is tried again after a pause, and not for ever: as often as a report is. A dead
@@ -55,12 +58,17 @@ def tell_all(project: Project, ledger: Ledger, watch: Watch, *, insist: bool = F
         ledger: Says who was told, and is told.
         watch: Who is told of the progress.
         insist: Try again now what failed or was refused.
+        only: Letters of this report only.
     """
     outbox, messages = Outbox(project.output), Messages()
-    letters = list(outbox.letters())
+    letters = [letter for letter in outbox.letters() if only in ("", letter.target.report)]
     if not letters:
         return messages
     teller = _Teller(project, ledger, messages, watch, insist=insist)
+    for letter in letters:
+        if not teller.is_wanted(letter):
+            outbox.remove(letter)
+    letters = [teller.addressed(x) for x in letters if teller.is_wanted(x) and teller.is_true(x)]
     waiting = [letter for letter in letters if teller.is_waiting(letter)]
     if project.plan.mail and (mails := [letter for letter in waiting if letter.mail]):
         teller.mail(mails, project.plan.mail)
@@ -80,7 +88,9 @@ class _Teller:
     ) -> None:
         self.project, self.ledger, self.messages = project, ledger, messages
         self.watch, self.insist = watch, insist
-        self.told = History.of(ledger.records()).told
+        self.history = History.of(ledger.records())
+        self.told = self.history.told
+        self.reports = {report.name: report for report in project.plan.reports}
         privacy = project.plan.privacy
         self._shown = Redactor("none", b"")
         if privacy.redact == "people" and privacy.key:
@@ -90,6 +100,24 @@ class _Teller:
             if record.event == "telling":
                 text = "The run ended while this was being sent; it may have arrived."
                 self._note(message, status="uncertain", attempt=1, error=text)
+
+    def is_wanted(self, letter: Letter) -> bool:
+        """Whether the plan still has its report, and a way to send it."""
+        way = self.project.plan.mail if letter.mail else self.project.plan.webhook
+        return letter.target.report in self.reports and way is not None
+
+    def is_true(self, letter: Letter) -> bool:
+        """Whether the page that it tells of was made, by the ledger."""
+        made = self.history.made(letter.target)
+        return not letter.mail or (made is not None and made.id == letter.run)
+
+    def addressed(self, letter: Letter) -> Letter:
+        """The letter to those whom the plan names now; senders and teams stay as they were."""
+        if not letter.mail:
+            return letter
+        to = self.reports[letter.target.report].tell.to
+        rest = [r for r in letter.recipients if r.reason != "to" and r.address not in to]
+        return replace(letter, recipients=(*(Recipient(a, "to") for a in to), *rest))
 
     def is_waiting(self, letter: Letter) -> bool:
         """Whether somebody is to be told of it now."""
@@ -110,15 +138,12 @@ class _Teller:
             self._say(f"mail: {error}", well=False)
 
     def _mail_one(self, letter: Letter, settings: MailSettings, mailer: Mailer) -> None:
-        assert letter.mail is not None  # noqa: S101
         file = self.project.output / letter.page
         page = Page(letter.page, file.read_bytes()) if file.is_file() else None
         for recipient in letter.recipients:
             if not self._is_open(self._message(letter, recipient.address)):
                 continue
-            occasion = Occasion(*letter.target)
-            outgoing = compose(letter.mail, recipient, occasion, settings=settings, page=page)
-            send = partial(mailer.send, outgoing.message, recipient.address)
+            send = partial(_compose_and_send, letter, recipient, page, settings, mailer)
             self._attempt(self._message(letter, recipient.address), send)
 
     def post(self, letter: Letter, settings: WebhookSettings) -> None:
@@ -139,6 +164,10 @@ class _Teller:
             status = "uncertain" if error.uncertain else "failed"
             if error.permanent and not error.everyone:
                 status = "refused"
+            if error.everyone and not error.permanent:
+                attempt -= 1  # the server is away: that is not this message's doing
+        except (ValueError, LookupError, TypeError) as error:
+            status, text = "refused", f"The message cannot be written ({type(error).__name__})."
         self._note(message, status=status, attempt=attempt, error=text)
         name = f"{channel} to {address}" if channel == MAIL else channel
         about = " ".join(part for part in target if part)
@@ -161,7 +190,7 @@ class _Teller:
             return True
         if state["status"] in _FINAL or self.insist:
             return state["status"] not in _FINAL
-        attempt = int(state["attempt"] or 1)
+        attempt = int(state["attempt"] or 0)
         late_enough = self.ledger.now() >= state.at + pause_after(attempt)
         return state["status"] == "failed" and late_enough and attempt < self._attempts
 
@@ -171,7 +200,16 @@ class _Teller:
 
     def _message(self, letter: Letter, address: str) -> Message:
         """What the ledger calls it; where people are redacted the address is a pseudonym."""
-        return letter.target, MAIL if letter.mail else WEBHOOK, self._shown.text(address)
+        return letter.target, MAIL if letter.mail else WEBHOOK, self._shown.text(address.casefold())
+
+
+def _compose_and_send(
+    letter: Letter, recipient: Recipient, page: Page | None, settings: MailSettings, mailer: Mailer
+) -> None:
+    assert letter.mail is not None  # noqa: S101
+    occasion = Occasion(*letter.target)
+    outgoing = compose(letter.mail, recipient, occasion, settings=settings, page=page)
+    mailer.send(outgoing.message, recipient.address)
 
 
 def _addresses(letter: Letter) -> list[str]:
