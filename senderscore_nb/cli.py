@@ -213,6 +213,22 @@ def report(
         click.echo(made.twin)
 
 
+@main.command()
+@_reading
+@_policy
+@click.option("--port", default=8866, show_default=True, type=click.IntRange(0, 65535),
+              help="Port on this machine; the next free one if it is taken.")  # fmt: skip
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+@click.option("--browser/--no-browser", default=True, help="Open it in a browser, or only say where.")
+def app(data: Sequence[str], policy: str | None, **options: Any) -> None:
+    """Serve the explorer on this machine, for those who do not open notebooks."""
+    from senderscore_nb.explorer.app import serve
+    from senderscore_nb.policy import DEFAULT_POLICY
+
+    given = {key: value for key, value in options.items() if value is not None}
+    serve(data, say=click.echo, policy=policy or DEFAULT_POLICY, **given)
+
+
 @main.group()
 def policy() -> None:
     """List and show scoring policies."""

@@ -201,7 +201,7 @@ def _slim(svg: str) -> str:
     return slimmed.replace("<svg", f"<svg{common}", 1)
 
 
-def _data_uri(svg: str) -> str:
+def data_uri(svg: str) -> str:
     """A picture's address; shorter than base64 and the same to every browser."""
     return "data:image/svg+xml," + quote(svg, safe=" !$&'()*+,-./:;=?@[]_~^`{|}<>\n\"")
 
@@ -238,7 +238,7 @@ def _figure(figure: Mapping[str, Any], figures: list[dict[str, Any]]) -> Markup:
         spec["config"] = own
     name = f"figure-{len(figures) + 1}"
     figures.append({"id": name, "spec": spec})
-    picture = _data_uri(static_svg(spec)).replace("&", "&amp;").replace('"', "&quot;")
+    picture = data_uri(static_svg(spec)).replace("&", "&amp;").replace('"', "&quot;")
     description = str(spec.get("description") or figure["caption"] or "Chart")
     table = Markup(clean_html(figure["table"])) if figure["table"] else ""  # noqa: S704
     details = (
