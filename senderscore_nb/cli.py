@@ -219,7 +219,7 @@ def report(
 @click.option("--port", default=8866, show_default=True, type=click.IntRange(0, 65535),
               help="Port on this machine; the next free one if it is taken.")  # fmt: skip
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
-@click.option("--browser/--no-browser", default=True, help="Open it in a browser, or only say where.")
+@click.option("--browser/--no-browser", default=True, help="Open it in a browser, or not.")
 def app(data: Sequence[str], policy: str | None, **options: Any) -> None:
     """Serve the explorer on this machine, for those who do not open notebooks."""
     from senderscore_nb.explorer.app import serve

@@ -59,8 +59,8 @@ def sides_of(scene: Scene, view: View) -> Sides:
         side = view.other
     chosen = side.selection
     if view.user:
-        opened = {"users": scene.selection.users, "sequences": scene.selection.sequences}
-        chosen = chosen.model_copy(update={**opened, "teams": ()})
+        opened = {key: getattr(scene.selection, key) for key in ("users", "teams", "sequences")}
+        chosen = chosen.model_copy(update=opened)
     return Sides(here, Scene.of(scene.data, chosen, side.policy, view.date_basis))
 
 

@@ -47,7 +47,7 @@ class Explorer:
         SenderScoreError: The data cannot be read, or the view cannot be shown.
 
     >>> explorer = Explorer(start="2026-08-24", panel="trend")
-    >>> explorer.update(teams=["North"]).undo().view.selection.teams
+    >>> explorer.update(teams=["Nordics"]).undo().view.selection.teams
     ()
     """
 

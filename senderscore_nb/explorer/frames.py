@@ -54,6 +54,17 @@ class Frame:
         return len(self.buffers) - 1
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A frame under way: what it is of, and the rows that it shows."""
+
+    frame: Frame
+    scene: Scene
+    group: Group
+    view: View
+    sure: Certainty
+
+
 def draw(data: Data, view: View, certainty: Certainty) -> Frame:
     """The frame of a view.
 
@@ -79,7 +90,7 @@ def draw(data: Data, view: View, certainty: Certainty) -> Frame:
     frame.values["together"] = rows_of(
         whole, scene.policy, certainty, minimum=scene.policy.minimum.user
     )[0]
-    _PANELS[view.panel](frame, scene, group, view, certainty)
+    _PANELS[view.panel](Drawing(frame, scene, group, view, certainty))
     return frame
 
 
@@ -88,30 +99,31 @@ def rows_shown(scene: Scene, view: View) -> Group:
     return scene.sequences_of(view.user) if view.user else scene.senders
 
 
-def _gauges(frame: Frame, scene: Scene, group: Group, view: View, sure: Certainty) -> None:
-    if view.sequence:
-        _trend(frame, scene, group, view, sure)
+def _gauges(at: Drawing) -> None:
+    if at.view.sequence:
+        _trend(at)
     else:
-        frame.values["list"] = listed(scene, group, view, sure, size=PAGE)
+        _table(at)
 
 
-def _table(frame: Frame, scene: Scene, group: Group, view: View, sure: Certainty) -> None:
-    frame.values["list"] = listed(scene, group, view, sure, size=PAGE)
+def _table(at: Drawing) -> None:
+    at.frame.values["list"] = listed(at.scene, at.group, at.view, at.sure, size=PAGE)
 
 
-def _trend(frame: Frame, scene: Scene, group: Group, view: View, sure: Certainty) -> None:
+def _trend(at: Drawing) -> None:
+    scene, group, view = at.scene, at.group, at.view
     weeks = trend_weeks(scene, view)
     counts = week_counts(group, weeks).sum(axis=1)
     policy, seat = scene.policy, bool(group.seat[0]) if view.user else True
     minimum = policy.minimum.sequence if view.sequence else policy.minimum.user
     scores = score_cells(counts, policy, minimum=minimum, seat=seat)
     held = np.flatnonzero(scores.ended > 0)
-    rows = rows_of(scores.at(held), policy, sure, minimum=minimum)
+    rows = rows_of(scores.at(held), policy, at.sure, minimum=minimum)
     for row, place in zip(rows, held, strict=True):
         row["day"] = weeks.mondays[place].isoformat()
         row["label"] = words.day(weeks.mondays[place])
     step = (weeks.mondays[1] - weeks.mondays[0]).days if len(weeks.mondays) > 1 else 7
-    frame.values["trend"] = {"rows": rows, "weeks": view.weeks, "step": step}
+    at.frame.values["trend"] = {"rows": rows, "weeks": view.weeks, "step": step}
 
 
 def trend_weeks(scene: Scene, view: View) -> Weeks:
@@ -128,7 +140,8 @@ def week_counts(group: Group, weeks: Weeks) -> Any:
     return group.cube[:, :, weeks.high] - group.cube[:, :, weeks.low]
 
 
-def _heatmaps(frame: Frame, scene: Scene, group: Group, view: View, sure: Certainty) -> None:
+def _heatmaps(at: Drawing) -> None:
+    frame, scene, group, view = at.frame, at.scene, at.group, at.view
     # The weeks are those of the selection: the brush is drawn on them, and filters the rest.
     unbrushed = Scene.seen(scene.data, view.updated(brush_start=None, brush_end=None))
     weeks = unbrushed.weeks(view.weeks)
@@ -194,11 +207,11 @@ def _named(data: Data, group: Group) -> list[dict[str, str]]:
     return [{"id": key, "label": name} for key, name in zip(group.ids, labels, strict=True)]
 
 
-def _compare(frame: Frame, scene: Scene, group: Group, view: View, sure: Certainty) -> None:
-    frame.values["compare"] = comparison(scene, view, sure)
+def _compare(at: Drawing) -> None:
+    at.frame.values["compare"] = comparison(at.scene, at.view, at.sure)
 
 
-_PANELS: dict[str, Callable[[Frame, Scene, Group, View, Certainty], None]] = {
+_PANELS: dict[str, Callable[[Drawing], None]] = {
     "gauges": _gauges,
     "heatmaps": _heatmaps,
     "trend": _trend,

@@ -1,4 +1,4 @@
-"""What leaves the explorer: files, the picture that a saved notebook keeps, a report of the plan."""
+"""What leaves the explorer: files, and the picture that a saved notebook keeps."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def _html(data: Data, view: View, made: list[Picture]) -> bytes:
 
 def _cell(bundle: dict[str, Any]) -> dict[str, Any]:
     output = {"output_type": "display_data", "data": bundle, "metadata": {}}
-    cell = {"cell_type": "code", "metadata": {}, "source": "", "execution_count": None}
-    return {**cell, "outputs": [output]}
+    cell: dict[str, Any] = {"cell_type": "code", "metadata": {}, "execution_count": None}
+    return {**cell, "source": "", "outputs": [output]}
 
 
 def _words(data: Data, view: View) -> Markup:

@@ -140,7 +140,7 @@ class View(BaseModel):
             if low <= high:
                 narrowed |= {"start": low, "end": high}
         if self.user:
-            narrowed["users"] = (self.user,)
+            narrowed |= {"users": (self.user,), "teams": ()}
         if self.sequence:
             narrowed["sequences"] = (self.sequence,)
         return self.selection.model_copy(update=narrowed)
