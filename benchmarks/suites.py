@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks.process import ROOT, console, python, run
@@ -176,11 +178,12 @@ def report(_quick: bool) -> Suite:
     )
 
 
-SUITES = {
+SUITES: dict[str, Callable[[bool], Suite]] = {
     "tally": tally,
     "memory": memory,
     "import": imports,
     "help": help_,
     "reading": reading,
     "report": report,
+    "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

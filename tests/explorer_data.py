@@ -95,7 +95,7 @@ def tallies(draw: st.DrawFn, *, nulls: bool = True) -> pl.DataFrame:
             )
         )
     schema = {"user_id": pl.String, "sequence_id": pl.String, "day": pl.Date}
-    schema |= {name: pl.Int64 for name in ("ended", "replied", "bounced")}
+    schema |= dict.fromkeys(("ended", "replied", "bounced"), pl.Int64)
     extra = [pl.lit(0, pl.Int64).alias(n) for n in ("opened", "clicked", "meetings")]
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         *extra, pl.lit(0, pl.Int64).alias("unsubscribed")

@@ -220,10 +220,13 @@ class Data:
 
     def seats(self, index: TallyIndex) -> Mask:
         """Who has a paid seat; whoever the roster does not say of has one."""
-        without: list[str] = []
-        if self.roster is not None and "paid_seat" in self.roster.columns:
-            without = self.roster.filter(~pl.col("paid_seat"))["user_id"].to_list()
-        return ~_among(index.users, without)
+        return ~_among(index.users, self._without_seat)
+
+    @cached_property
+    def _without_seat(self) -> list[str]:
+        if self.roster is None or "paid_seat" not in self.roster.columns:
+            return []
+        return self.roster.filter(~pl.col("paid_seat"))["user_id"].to_list()
 
     def _index(
         self, rules: CountingRules, tallies: pl.DataFrame
@@ -238,10 +241,13 @@ class Data:
         return tallies, index
 
     def _loaded(self, name: str) -> ScoringPolicy:
+        if (name, 0) in self._read:
+            return self._read[name, 0]
         if name in preset_names():
-            return self._read.setdefault((name, 0), load_policy(name))
+            self._read[name, 0] = load_policy(name)
+            return self._read[name, 0]
         try:
-            changed = Path(name).stat().st_mtime_ns
+            changed = max(Path(name).stat().st_mtime_ns, 1)
         except (OSError, ValueError):
             hint = f"{did_you_mean(name, self.policy_names)} Or give the path of a TOML file."
             raise SelectionError(f"There is no policy {name!r}.", hint=hint) from None

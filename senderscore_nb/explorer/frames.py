@@ -11,7 +11,7 @@ import numpy as np
 from senderscore_nb.charts import words
 from senderscore_nb.explorer.comparing import comparison
 from senderscore_nb.explorer.data import Data
-from senderscore_nb.explorer.index import ENDED
+from senderscore_nb.explorer.index import ENDED, Mask
 from senderscore_nb.explorer.kernel import SCORED, Certainty, Scores, score_cells
 from senderscore_nb.explorer.rows import (
     days_of,
@@ -148,25 +148,28 @@ def _heatmaps(at: Drawing) -> None:
     rows = rows_shown(unbrushed, view)
     order = sorted_places(scene.scored(group), labels_of(scene.data, group), view)
     rest = np.setdiff1d(np.flatnonzero(unbrushed.scored(rows).ended > 0), order)
-    shown = rows.at(np.concatenate([order, rest]))
+    places = np.concatenate([order, rest])
+    keys = [rows.ids[i] for i in places]
     scores = score_cells(
-        week_counts(shown, weeks),
+        week_counts(rows, weeks)[:, places],
         scene.policy,
-        minimum=shown.minimum,
-        seat=shown.seat[:, None],
+        minimum=rows.minimum,
+        seat=rows.seat[places, None],
     )
+    named = _named(scene.data, rows.kind, keys)
     frame.values["weeks"] = {
         **_matrix(frame, scores, scene.policy),
-        "rows": _named(scene.data, shown),
+        "rows": named,
         "columns": [{"id": m.isoformat(), "label": words.day(m)} for m in weeks.mondays],
-        "kind": shown.kind,
+        "kind": rows.kind,
         "span": view.weeks,
     }
     if not view.user:
-        frame.values["pairs"] = _pairs(frame, scene, shown)
+        pairs = _pairs(frame, scene, keys, rows.seat[places])
+        frame.values["pairs"] = {**pairs, "rows": named}
 
 
-def _pairs(frame: Frame, scene: Scene, rows: Group) -> dict[str, Any]:
+def _pairs(frame: Frame, scene: Scene, users: list[str], seat: Mask) -> dict[str, Any]:
     low, high = scene.span
     index = scene.index
     sizes = index.sizes(scene.users, low, high)
@@ -176,15 +179,13 @@ def _pairs(frame: Frame, scene: Scene, rows: Group) -> dict[str, Any]:
     columns = order[: min(MOST_COLUMNS, int(np.count_nonzero(sizes)))]
     counts = index.pairs(scene.users, columns, low, high)
     place = {key: i for i, key in enumerate(index.users)}
-    counts = counts[:, [place[key] for key in rows.ids]]
+    counts = counts[:, [place[key] for key in users]]
     policy = scene.policy
-    scores = score_cells(counts, policy, minimum=policy.minimum.sequence, seat=rows.seat[:, None])
-    known = scene.data.sequence_labels
+    scores = score_cells(counts, policy, minimum=policy.minimum.sequence, seat=seat[:, None])
     keys = [index.sequences[i] for i in columns]
     return {
         **_matrix(frame, scores, policy),
-        "rows": _named(scene.data, rows),
-        "columns": [{"id": key, "label": known.get(key, key)} for key in keys],
+        "columns": _named(scene.data, "sequence", keys),
         "total": int(np.count_nonzero(sizes)),
         "kind": "user",
     }
@@ -202,9 +203,9 @@ def _matrix(frame: Frame, scores: Scores, policy: ScoringPolicy) -> dict[str, An
     }
 
 
-def _named(data: Data, group: Group) -> list[dict[str, str]]:
-    labels = labels_of(data, group)
-    return [{"id": key, "label": name} for key, name in zip(group.ids, labels, strict=True)]
+def _named(data: Data, kind: str, keys: list[str]) -> list[dict[str, str]]:
+    known = data.user_labels if kind == "user" else data.sequence_labels
+    return [{"id": key, "label": known.get(key, key)} for key in keys]
 
 
 def _compare(at: Drawing) -> None:

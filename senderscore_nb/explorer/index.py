@@ -131,11 +131,10 @@ class TallyIndex:
         if sequences is None:
             rows: Any = slice(None)
         else:
-            taken = sequences[self.sequence]
-            if 2 * np.count_nonzero(taken) > taken.size:
+            rows = self._rows_of(np.flatnonzero(sequences))
+            if 2 * len(rows) > len(self.sequence):
                 # Fewer rows are left out than taken: what is left out is taken off the whole.
                 return self.senders() - self._running(~sequences)
-            rows = np.flatnonzero(taken)
         width = self.days
         cells = self.user[rows] * width + self.day[rows]
         shape = (len(self.users), width)
@@ -169,7 +168,7 @@ class TallyIndex:
         """Sums of a range of days, shape (measures, users, columns), for some sequences."""
         place = np.full(len(self.sequences), -1, dtype=np.int64)
         place[columns] = np.arange(len(columns))
-        rows = np.concatenate([np.arange(*self._slice(int(c))) for c in columns] or [_NONE])
+        rows = self._rows_of(columns)
         rows = rows[(self.day[rows] >= low) & (self.day[rows] < high)]
         if users is not None:
             rows = rows[users[self.user[rows]]]
@@ -190,12 +189,16 @@ class TallyIndex:
         np.cumsum(sums.reshape(len(sums), len(codes), self.days), axis=2, out=cube[:, :, 1:])
         return codes, cube
 
-    def _slice(self, sequence: int) -> tuple[int, int]:
-        low, high = np.searchsorted(self.sequence, [sequence, sequence + 1])
-        return int(low), int(high)
+    def _rows_of(self, sequences: Ints) -> Ints:
+        """The places of the rows of some sequences, which stand together for each."""
+        starts = self._starts
+        parts = [np.arange(starts[code], starts[code + 1]) for code in sequences]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
-
-_NONE = np.empty(0, dtype=np.int64)
+    @cached_property
+    def _starts(self) -> Ints:
+        """The place of each sequence's first row, and the number of rows after the last."""
+        return np.searchsorted(self.sequence, np.arange(len(self.sequences) + 1))
 
 
 def _sums(cells: Ints, counts: Ints, size: int) -> Ints:

@@ -46,7 +46,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         self.send({"kind": "frame", "values": frame.values, "seconds": 0.0}, frame.buffers)
 
     def _asked(self, _: object, request: Mapping[str, Any], __: object) -> None:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.thread_time()
         address = {"number": request.get("number"), "to": request.get("from")}
         handler = self._handlers.get(str(request.get("do")))
         if handler is not None:
@@ -54,8 +54,11 @@ class ExplorerWidget(anywidget.AnyWidget):
         else:
             frame = self._model.answer(request)
             content, buffers = {"kind": "frame", "values": frame.values}, frame.buffers
-        seconds = time.perf_counter() - started
-        self.send({**content, **address, "seconds": seconds}, buffers)
+        spent = {
+            "seconds": time.perf_counter() - started,
+            "processor": time.thread_time() - worked,
+        }
+        self.send({**content, **address, **spent}, buffers)
         if self.after is not None:
             self.after()
 

@@ -110,9 +110,10 @@ class Explorer {
   }
 
   answered(message, buffers, asked) {
+    const heard = performance.now();
     if (message.kind !== "frame") {
       if (asked) this.dialogs.answered(message, buffers);
-      return this.painted(message, asked);
+      return this.painted(message, asked, heard);
     }
     this.frame = message.values;
     this.buffers = buffers;
@@ -120,7 +121,7 @@ class Explorer {
     say(this.error, this.frame.error || "");
     show(this.error, Boolean(this.frame.error));
     this.update();
-    return this.painted(message, asked);
+    return this.painted(message, asked, heard);
   }
 
   update() {
@@ -176,11 +177,12 @@ class Explorer {
   }
 
   // After the pixels are there: for tests and measurements.
-  painted(message, asked) {
+  painted(message, asked, heard) {
+    const drawn = performance.now();
     requestAnimationFrame(() => {
       const channel = new MessageChannel();
       channel.port1.onmessage = () => this.root.dispatchEvent(new CustomEvent("senderscore:painted", {
-        bubbles: true, detail: { number: asked ? asked.number : 0, asked: asked ? asked.at : null, at: performance.now(), python: message.seconds, busy: this.talk.busy, kind: message.kind },
+        bubbles: true, detail: { number: asked ? asked.number : 0, asked: asked ? asked.at : null, heard, drawn, at: performance.now(), python: message.seconds, processor: message.processor, busy: this.talk.busy, kind: message.kind },
       }));
       channel.port2.postMessage(0);
       put(this.root, "data-drawn", String(Number(this.root.dataset.drawn || 0) + 1));
