@@ -32,11 +32,11 @@ def explorer(quick: bool) -> Suite:
             Aim("ahead of the usual way", OURS, 1, over=USUAL),
         ],
         note=(
-            "400 senders, 1,200 sequences, 3 years; seconds are the 95th percentile over some 1,300 "
-            "changes of every control in every panel, processor s that of the Python part. The "
-            "usual way filters a pandas frame by a slider's days, groups it and draws 24 bars into "
-            "an output. Memory is of kernel and page, over the last thousand changes. A drag of 250 "
-            "events at 8 ms is checked: frames come in order, and the last value arrives."
+            "400 senders, 1,200 sequences, 3 years; seconds are the 95th percentile over some "
+            "1,300 changes of every control in every panel, processor s that of the Python part. "
+            "The usual way filters a pandas frame by a slider's days, groups it and draws 24 bars "
+            "into an output. Memory is of kernel and page, over the last thousand changes. A drag "
+            "of 250 events at 8 ms is checked: frames come in order, the last value arrives."
         ),
         rounds=1,
         same_facts=False,

@@ -9,7 +9,6 @@ from statistics import median
 from benchmarks.process import Measured, run
 from benchmarks.suites import Aim, Case, Suite
 
-
 MEASURED = {
     *("bytes", "python_seconds", "processor_seconds", "median_seconds", "worst_seconds"),
     *("growth_mb", "drag_frames"),

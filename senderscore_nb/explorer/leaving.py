@@ -63,16 +63,23 @@ def _csv(view: View, made: list[Picture]) -> bytes:
 
 
 def _together(made: list[Picture]) -> dict[str, Any]:
-    specs = []
+    """The charts of a view below each other, each under its title, as one specification."""
+    specs: list[dict[str, Any]] = []
+    datasets: dict[str, Any] = {}
+    described = []
+    whole: dict[str, Any] = {}
     for picture in made:
-        spec = {k: v for k, v in picture.chart.to_dict().items() if k not in ("config", "$schema")}
+        whole = picture.chart.to_dict()
+        # Named data has its place at the top.
+        datasets |= whole.pop("datasets", {})
+        described.append(str(whole.get("description", "")))
+        spec = {k: v for k, v in whole.items() if k not in ("config", "$schema", "usermeta")}
         heading = {"text": words.clip(picture.title, 120), "anchor": "start", "frame": "group"}
         specs.append({"title": heading, "hconcat": [spec]})
-    described = " ".join(str(s["hconcat"][0].get("description", "")) for s in specs)  # type: ignore[index]
-    schema = made[0].chart.to_dict()["$schema"]
     return {
-        "$schema": schema,
-        "description": described,
+        "$schema": whole["$schema"],
+        "description": " ".join(described),
+        "datasets": datasets,
         "vconcat": specs,
         "spacing": 28,
         "resolve": {"scale": {"color": "independent", "fill": "independent"}},
