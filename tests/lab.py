@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -141,9 +142,19 @@ class Driver:
         page = self.page
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE * 1000)
         page.wait_for_selector(".jp-mod-idle, :text('| Idle')", timeout=PATIENCE * 1000)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.choose("Run", "Run All Cells")
         return self.ready()
+
+    def choose(self, menu: str, *items: str) -> Driver:
+        """Choose from JupyterLab's menus."""
+        self.page.get_by_role("menuitem", name=menu, exact=True).click()
+        for place, item in enumerate(items):
+            label = self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{item}$"))
+            if place < len(items) - 1:
+                label.first.hover()
+            else:
+                label.first.click()
+        return self
 
     def ready(self) -> Driver:
         """Wait until the explorer is drawn."""

@@ -195,3 +195,19 @@ def test_presets_are_whole_weeks_of_the_data():
 def test_nothing_ended_is_said():
     with pytest.raises(SelectionError, match="nothing to explore"):
         Data.of_tallies(full().clear())
+
+
+def test_a_policy_that_goes_bad_leads_back_to_the_view_before_it(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(load_policy().model_copy(update={"name": "mine"}).to_toml())
+    model = Model(data_of(full()))
+    model.update({"policy": str(path)})
+    path.write_text("name = 1")
+    answer = model.answer({"do": "update", "changes": {"users": ["7"]}})
+    assert "mine.toml" in answer.values["error"]
+    assert model.view == View()
+    opened = Model(data_of(full()), View())
+    path.write_text(load_policy().to_toml())
+    opened = Model(data_of(full()), View(policy=str(path)))
+    path.unlink()
+    assert opened.answer({"do": "draw"}).values["view"] == View().to_parameters()

@@ -119,9 +119,25 @@ class Model:
             # Whatever it is, it is said beside the widget, which stays on what could be drawn.
             error = words_of(mistake)
             self._done = before
-            frame = self.draw()
+            frame = self._last_drawable()
         frame.values["error"] = error
         return frame
+
+    def _last_drawable(self) -> Frame:
+        """The view, or the one before it where it cannot be drawn any more, and so on.
+
+        A policy's file, for instance, may have become invalid since it was chosen.
+        """
+        while self.can_undo:
+            try:
+                return self.draw()
+            except Exception:
+                self._done.pop()
+        try:
+            return self.draw()
+        except Exception:
+            self._done = [View()]
+            return self.draw()
 
     def _do(self, request: Mapping[str, Any]) -> None:
         asked = request.get("do")

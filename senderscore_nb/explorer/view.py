@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from senderscore_nb.charts.theme import COLOURS
+from senderscore_nb.explorer.data import words_of
 from senderscore_nb.explorer.model import Model
 
 Answer = tuple[dict[str, Any], list[bytes]]
@@ -48,12 +49,12 @@ class ExplorerWidget(anywidget.AnyWidget):
     def _asked(self, _: object, request: Mapping[str, Any], __: object) -> None:
         started, worked = time.perf_counter(), time.thread_time()
         address = {"number": request.get("number"), "to": request.get("from")}
-        handler = self._handlers.get(str(request.get("do")))
-        if handler is not None:
+        handler = self._handlers.get(str(request.get("do")), self._frame)
+        try:
             content, buffers = handler(request)
-        else:
-            frame = self._model.answer(request)
-            content, buffers = {"kind": "frame", "values": frame.values}, frame.buffers
+        except Exception as error:
+            # Without an answer the widget would wait for ever.
+            content, buffers = {"kind": "error", "text": words_of(error)}, []
         spent = {
             "seconds": time.perf_counter() - started,
             "processor": time.thread_time() - worked,
@@ -61,6 +62,10 @@ class ExplorerWidget(anywidget.AnyWidget):
         self.send({**content, **address, **spent}, buffers)
         if self.after is not None:
             self.after()
+
+    def _frame(self, request: Mapping[str, Any]) -> Answer:
+        frame = self._model.answer(request)
+        return {"kind": "frame", "values": frame.values}, frame.buffers
 
 
 def _front() -> tuple[str, str]:

@@ -4,10 +4,11 @@
 // takes the place of the one that waits. So nothing piles up, nothing is overtaken, and the last
 // value always arrives.
 class Talk {
-  constructor(model, { answered, waiting }) {
+  constructor(model, { answered, waiting, began }) {
     this.model = model;
     this.answered = answered;
     this.waiting = waiting;
+    this.began = began;
     this.id = Math.random().toString(36).slice(2);
     this.queue = [];
     this.current = null;
@@ -29,6 +30,7 @@ class Talk {
     } else {
       this.queue.push(asked);
     }
+    this.began();
     this.next();
   }
 

@@ -7,6 +7,7 @@ class Explorer {
     this.talk = new Talk(model, {
       answered: (message, buffers, asked) => this.answered(message, buffers, asked),
       waiting: (late) => show(this.late, late),
+      began: () => this.root && put(this.root, "data-busy", "yes"),
     });
     const open = (row, column) => this.open(row, column);
     this.panels = {
@@ -112,7 +113,10 @@ class Explorer {
   answered(message, buffers, asked) {
     const heard = performance.now();
     if (message.kind !== "frame") {
-      if (asked) this.dialogs.answered(message, buffers);
+      if (message.kind === "error") {
+        say(this.error, message.text);
+        show(this.error, true);
+      } else if (asked) this.dialogs.answered(message, buffers);
       return this.painted(message, asked, heard);
     }
     this.frame = message.values;
