@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lab bench lint docs sample lock browser clean
+.PHONY: help setup report test lab bench lint docs sample lock browser schedulers clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,10 @@ report: $(STAMP)  ## write the weekly report of data/sample to out/
 browser:
 	@sh tests/install_browser.sh
 
-test: $(STAMP) browser  ## run every test, the browser's included
+schedulers:
+	@sh tests/install_schedulers.sh
+
+test: $(STAMP) browser schedulers  ## run every test, the browser's and the schedulers' included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab

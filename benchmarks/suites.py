@@ -178,6 +178,39 @@ def report(_quick: bool) -> Suite:
     )
 
 
+def fanout(quick: bool) -> Suite:
+    few, many, slow = (4, 8, 2) if quick else (20, 200, 6)
+
+    def case(way: str, pages: int, name: str) -> Case:
+        return Case(name, python("-m", "benchmarks.fanout", way, str(pages)))
+
+    ours, less = f"reports run, {many} pages", f"reports run, {few} pages"
+    plain, commands = f"plain Python, {many} pages", f"papermill, nbconvert, {slow} pages"
+    return Suite(
+        "fanout",
+        "Sender reports of the sample, two at a time: seconds a page",
+        [
+            case("ours", many, ours),
+            case("ours", few, less),
+            case("plain", many, plain),
+            case("commands", slow, commands),
+        ],
+        [
+            Aim("25 times the throughput of the two commands", ours, 1 / 25, over=commands),
+            Aim("within 1.5 times of the same cells as plain Python", ours, 1.5, over=plain),
+            Aim(f"the memory of {few} pages for {many}", ours, 1.1, "peak_mb", less),
+        ],
+        note=(
+            "From nothing to the last page: starting, reading the data once, the cells, the pages "
+            "with their pictures, the JSON twins, the ledger and the index. Plain Python runs the "
+            "same cells in two processes that read once, and makes the same pages, without twins, "
+            "limits, isolation or ledger. The commands are started anew for each page; their pages "
+            "need a network. Peak memory is the largest process."
+        ),
+        rounds=3,
+    )
+
+
 SUITES: dict[str, Callable[[bool], Suite]] = {
     "tally": tally,
     "memory": memory,
@@ -185,5 +218,6 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "help": help_,
     "reading": reading,
     "report": report,
+    "fanout": fanout,
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tempfile
 from pathlib import Path
 
 from senderscore_nb import Selection, charts, open_account, score
+from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
-from senderscore_nb.reports.page import static_svg
+from senderscore_nb.reports.pictures import static_svg
+from senderscore_nb.sample import LAST_DAY
+from senderscore_nb.schedule.project import Project
+from senderscore_nb.schedule.run import run_due, run_report_for
+from senderscore_nb.schedule.start import start_project
 from tests.browser import Visit, browser
 
 ROOT = Path(__file__).parents[1]
@@ -39,9 +45,27 @@ def report() -> None:
             context.close()
 
 
+def index() -> None:
+    """The index page of a project as `senderscore init` writes it, after some weeks."""
+    today = LAST_DAY + dt.timedelta(days=8)
+    with tempfile.TemporaryDirectory() as scratch, browser() as chromium:
+        start_project(Path(scratch, "scores"), today=today)
+        project = Project.open(Path(scratch, "scores"))
+        now = dt.datetime.combine(today, dt.time(12), tzinfo=dt.UTC)
+        week = Period.of("week", LAST_DAY)
+        for back in range(5, 0, -1):
+            run_report_for(project, "weekly", week.later(-back).name, now=now)
+        run_due(project, now=now)
+        context = chromium.new_context(offline=True, viewport={"width": 1120, "height": 1250})
+        visit = Visit(context.new_page()).open(project.output / "index.html")
+        visit.page.screenshot(path=str(PICTURES / "index.png"))
+        context.close()
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
     report()
+    index()
     for picture in sorted(PICTURES.iterdir()):
         print(picture.relative_to(ROOT))

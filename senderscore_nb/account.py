@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from senderscore_nb.errors import ReadError, SelectionError, did_you_mean
 from senderscore_nb.labels import Labels, labels_of
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.selection import Selection
+from senderscore_nb.snapshot import Asked, recall
 from senderscore_nb.sources import Mapping, Reading, read_enrollments, read_roster
 from senderscore_nb.tally import tally
 
@@ -33,6 +35,14 @@ class Account:
     roster: pl.DataFrame | None
     labels: Labels
     policy: ScoringPolicy
+
+    @property
+    def through(self) -> dt.date | None:
+        """The newest day that the data knows of: of an enrollment, or of an end."""
+        rows = self.reading.accepted
+        days = rows.select(pl.max_horizontal(pl.col("enrolled_on").max(), pl.col("ended_on").max()))
+        newest: dt.date | None = days.item()
+        return newest
 
     def select(self, selection: Selection) -> pl.DataFrame:
         """The tallies that a selection takes.
@@ -73,6 +83,8 @@ def open_account(
 ) -> Account:
     """Read an account's exports, and its roster where there is one.
 
+    Where a snapshot of just this is at hand (see `snapshot`), it is taken instead.
+
     Args:
         paths: A file, a folder, a glob, or a list of them.
         mapping: How headers become columns; found from the headers unless given.
@@ -85,6 +97,12 @@ def open_account(
         SenderScoreError: Something could not be read, or is not valid.
     """
     policy = load_policy(policy)
+    kept = recall(Asked.of(paths, mapping, timezone, roster))
+    if kept:
+        tallies = kept.tallies_under(policy.counting)
+        if tallies is None:
+            tallies = tally(kept.reading.accepted, rules=policy.counting)
+        return Account(kept.reading, tallies, kept.roster, kept.labels, policy)
     reading = read_enrollments(paths, mapping=mapping, timezone=timezone, progress=progress)
     if reading.read and reading.accepted.is_empty():
         reason = reading.rejected["reason"][0]

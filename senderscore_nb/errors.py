@@ -7,11 +7,11 @@ report runner print the message alone; a traceback is for defects of this packag
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
 
 class SenderScoreError(Exception):
@@ -59,6 +59,14 @@ class ReportError(SenderScoreError):
     """A report could not be made."""
 
 
+class PlanError(SenderScoreError):
+    """A plan of reports is invalid, or names what does not exist."""
+
+
+class RunError(SenderScoreError):
+    """Scheduled reports could not be run: the folder, the lock, the ledger."""
+
+
 class Problem(NamedTuple):
     """What is wrong in a value that was validated.
 
@@ -78,12 +86,45 @@ class Problem(NamedTuple):
         return ".".join(str(part) for part in self.location)
 
 
+def problems(error: ValidationError) -> list[Problem]:
+    """Every problem, unknown keys first: one explains the missing key that it was meant to be."""
+    found = []
+    for one in error.errors(include_url=False):
+        unknown = one["type"] == "extra_forbidden"
+        message = "this key is unknown" if unknown else one["msg"].removeprefix("Value error, ")
+        found.append(Problem(one["loc"], message, unknown))
+    return sorted(found, key=lambda problem: not problem.unknown)
+
+
 def first_problem(error: ValidationError) -> Problem:
-    """The problem to name: an unknown key explains the missing one that it was meant to be."""
-    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    unknown = first["type"] == "extra_forbidden"
-    message = "this key is unknown" if unknown else first["msg"].removeprefix("Value error, ")
-    return Problem(first["loc"], message, unknown)
+    """The problem to name."""
+    return problems(error)[0]
+
+
+def keys_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """The keys that a model knows at a location in it; none where there is no table.
+
+    Args:
+        model: A pydantic model.
+        location: Keys and positions that lead to a table.
+    """
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        inner = _model_in(field.annotation) if field else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if hasattr(annotation, "model_fields"):
+        found: type[BaseModel] = annotation
+        return found
+    inner = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in inner if model is not None), None)
 
 
 def did_you_mean(name: str, known: Iterable[str], *, most: int = 3) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from senderscore_nb.errors import SenderScoreError
-from senderscore_nb.safe import spreadsheet_safe, write_atomically
+from senderscore_nb.safe import shown, spreadsheet_safe, write_atomically
 
 _SHOWN = (
     "ended",
@@ -61,6 +62,21 @@ def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str
     else:
         frame.write_parquet(buffer)
     _write(buffer.getvalue(), form, output)
+
+
+def print_rows(rows: Sequence[Mapping[str, object]]) -> None:
+    """A few rows of texts as a table, the keys of the first row as its headings."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(value, most=120)) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _write(content: bytes, form: str, output: str | None) -> None:

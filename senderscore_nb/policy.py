@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from senderscore_nb.errors import PolicyError, did_you_mean, first_problem
+from senderscore_nb.errors import PolicyError, did_you_mean, first_problem, keys_at
 
 DEFAULT_POLICY = "hubspot-article"
 
@@ -260,7 +260,8 @@ def parse_policy(text: str, *, where: str = "policy") -> ScoringPolicy:
         return ScoringPolicy.model_validate(data)
     except ValidationError as error:
         location, message, unknown = problem = first_problem(error)
-        hint = did_you_mean(str(location[-1]), _keys_at(location[:-1])) if unknown else None
+        known = keys_at(ScoringPolicy, location[:-1])
+        hint = did_you_mean(str(location[-1]), known) if unknown else None
         more = error.error_count() - 1
         also = f" ({more} more after it)" if more else ""
         raise PolicyError(
@@ -282,18 +283,6 @@ def _preset(name: str) -> str:
         .joinpath("policies", f"{name}.toml")
         .read_text(encoding="utf-8")
     )
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = ScoringPolicy
-    for part in location:
-        if part == "bands":
-            return list(Band.model_fields)
-        field = model.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type):
-            return []
-        model = field.annotation
-    return list(model.model_fields)
 
 
 def _to_toml(policy: ScoringPolicy) -> str:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, nothing elsewhere."""
+"""Progress of long work: a bar on a terminal; elsewhere plain lines, or nothing."""
 
 from __future__ import annotations
 
@@ -24,3 +24,59 @@ def cell_progress() -> Iterator[Callable[[int, int], None] | None]:
             bar.update(task, completed=done, total=total)
 
         yield advance
+
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def page_progress() -> Iterator[tuple[Say, Callable[[int], None], Say]]:
+    """Callbacks for many pages: say a line, expect so many, one is done.
+
+    On a terminal there is a bar with the time left, and lines about what is not made; elsewhere
+    there is a plain line for each page.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if not sys.stderr.isatty():
+        state = {"done": 0, "total": 0}
+
+        def expect(total: int) -> None:
+            state["total"] += total
+
+        def done(line: str) -> None:
+            state["done"] += 1
+            print(f"[{state['done']}/{state['total']}] {_line(line)}", file=sys.stderr, flush=True)
+
+        yield lambda line: print(_line(line), file=sys.stderr, flush=True), expect, done
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("Making reports"), BarColumn(), MofNCompleteColumn())
+    times = (TextColumn("for"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=console, transient=True) as bar:
+        task = bar.add_task("pages", total=None)
+
+        def finished(line: str) -> None:
+            bar.advance(task)
+            if not line.endswith(": made"):
+                bar.console.print(_line(line))
+
+        yield (
+            lambda line: bar.console.print(_line(line)),
+            lambda total: bar.update(task, total=total),
+            finished,
+        )
+
+
+def _line(text: str) -> str:
+    """A text from outside as one line without control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)

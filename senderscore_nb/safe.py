@@ -15,6 +15,10 @@ import polars as pl
 MOST_CHARACTERS = 80
 """The longest file name, without ending, that `safe_filename` makes."""
 
+BEGUN = ".tmp"
+"""The ending of a file that is being written."""
+
+_BEGUN = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(BEGUN)}")
 _FORMULA = r"^[\s\p{C}]*[=+\-@＝＋－＠]|^[\t\r\n]"
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)")
 _HASH_CHARACTERS = 8
@@ -69,8 +73,13 @@ def safe_filename(text: str) -> str:
     return f"{short}-{digest}"
 
 
-def write_atomically(path: str | Path, content: bytes | str) -> None:
+def write_atomically(path: str | Path, content: bytes | str, *, mode: int = 0o666) -> None:
     """Write a file so that it appears whole or not at all; text is written as UTF-8.
+
+    Args:
+        path: The file.
+        content: What is in it.
+        mode: Who may read a new file, before the umask.
 
     Raises:
         OSError: The file cannot be written. What was there before is still there.
@@ -79,9 +88,9 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     if not path.name:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    beside = path.with_name(f".{secrets.token_hex(8)}{BEGUN}")
     try:
-        with beside.open("xb") as file:
+        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -89,6 +98,24 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a new name to the disk, where the system can."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left of files they had begun. Nobody else may be writing."""
+    for file in folder.rglob(f".*{BEGUN}"):
+        if _BEGUN.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def shown(text: object, *, most: int = 60) -> str:

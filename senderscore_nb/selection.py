@@ -195,24 +195,3 @@ class Selection(BaseModel):
                 raise SelectionError(f"There is no team {name!r}.", hint=did_you_mean(name, known))
         teams = roster.select("user_id", "team")
         return tallies.join(teams, on="user_id", how="left").filter(self.where()).drop("team")
-
-
-def iso_week(week: str) -> tuple[dt.date, dt.date]:
-    """Monday and Sunday of an ISO week.
-
-    >>> iso_week("2026-W01")
-    (datetime.date(2025, 12, 29), datetime.date(2026, 1, 4))
-
-    Raises:
-        SelectionError: Not an ISO week such as 2026-W07.
-    """
-    match = re.fullmatch(r"(\d{4})-W(\d{2})", week)
-    try:
-        if match is None:
-            raise ValueError
-        monday = dt.date.fromisocalendar(int(match[1]), int(match[2]), 1)
-    except ValueError:
-        raise SelectionError(
-            f"{week!r} is not an ISO week.", hint="Write it as 2026-W07."
-        ) from None
-    return monday, monday + dt.timedelta(days=6)

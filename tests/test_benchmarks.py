@@ -85,6 +85,12 @@ def test_a_report_is_measured_through_the_command():
     assert case.makes == suites.PAGES
 
 
+def test_many_reports_are_measured_each_way():
+    quick = suites.SUITES["fanout"](True)
+    facts = [run(case.command).facts for case in quick.cases if "papermill" not in case.name]
+    assert facts == [{"all pages were made": True}] * 3
+
+
 def test_a_child_reports_its_own_figures_or_is_measured_whole():
     measured = run(python("-c", 'print(\'{"seconds": 0.5, "facts": {"rows": 3}}\')'))
     assert (measured.seconds, measured.facts) == (0.5, {"rows": 3})

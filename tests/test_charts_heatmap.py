@@ -10,7 +10,7 @@ import pytest
 from senderscore_nb.charts import heatmap_sequences, heatmap_weeks
 from senderscore_nb.charts.palette import contrast
 from senderscore_nb.errors import ContractError
-from senderscore_nb.reports.page import static_svg
+from senderscore_nb.reports.pictures import static_svg
 from tests.chart_frames import (
     HOSTILE,
     MONDAY,

@@ -37,7 +37,7 @@ def test_the_readmes_commands_run(tmp_path, monkeypatch):
         for line in block.splitlines()
         if "senderscore" in line and "report" not in line
     ]
-    assert len(commands) == 4
+    assert len(commands) == 6
     for command in commands:
         program, *arguments = shlex.split(command.split(">")[0])
         assert program == ".venv/bin/senderscore"

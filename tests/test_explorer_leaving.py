@@ -196,3 +196,24 @@ def test_a_plan_is_begun_only_where_the_data_is_known(tmp_path, data):
         begin_plan(data_of(full()), tmp_path / "other.toml")
     begin_plan(data, tmp_path / "sample.toml")
     assert tomllib.loads((tmp_path / "sample.toml").read_text())["data"]["timezone"]
+
+
+def test_a_view_is_saved_as_a_report_that_the_plan_can_run(tmp_path, data):
+    from senderscore_nb.errors import PlanError
+    from senderscore_nb.schedule.project import Project
+
+    path = tmp_path / "reports.toml"
+    explorer = Explorer(data, **AUTUMN, teams=["Nordics"])
+    assert explorer.save_as_report("nordics", plan=path) == path
+    explorer.update(user="1003").save_as_report("amina", plan=path, every="month")
+    project = Project.open(path)
+    project.check()
+    nordics, amina = project.plan.reports
+    assert nordics.selection.teams == ("Nordics",)
+    assert nordics.window_weeks == 12
+    assert (amina.notebook, amina.every, amina.selection.users) == ("sender", "month", ("1003",))
+    with pytest.raises(PlanError, match="already has a report 'amina'"):
+        explorer.save_as_report("amina", plan=path)
+    with pytest.raises(SelectionError, match="report: name"):
+        explorer.save_as_report("../x y", plan=path)
+    assert [report.name for report in Project.open(path).plan.reports] == ["nordics", "amina"]

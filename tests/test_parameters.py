@@ -26,13 +26,13 @@ def test_names_and_types_come_from_the_parameters_cell():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"wek": "2026-W46"}, "Did you mean 'week'"),
-        ({"week": 46}, "valid string"),
+        ({"perod": "2026-W46"}, "Did you mean 'period'"),
+        ({"period": 46}, "valid string"),
         ({"users": "7"}, "valid list"),
         ({"users": [7]}, "valid string"),
         ({"window_weeks": "12"}, "valid integer"),
         ({"window_weeks": True}, "valid integer"),
-        ({"week": ["x" * 1000]}, "…"),
+        ({"period": ["x" * 1000]}, "…"),
     ],
 )
 def test_what_is_unknown_or_of_another_type_is_refused(given, says, tmp_path):

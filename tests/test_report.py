@@ -107,7 +107,7 @@ def test_the_twin_has_the_same_figures(weekly):
 
     twin = json.loads(weekly.with_suffix(".json").read_text(encoding="utf-8"))
     report = WeeklyReport.open([str(SAMPLE)], timezone=ZONE)
-    assert twin["week"] == report.week_name == "2026-W46"
+    assert twin["period"] == report.period.name == "2026-W46"
     assert twin["policy_fingerprint"] == report.policy.fingerprint
     assert twin["rows_read"] == twin["rows_accepted"] + twin["rows_rejected"] == 64_059
     expected = {r["user_id"]: r for r in report.senders.iter_rows(named=True)}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from senderscore_nb.errors import SelectionError
-from senderscore_nb.selection import Selection, iso_week
+from senderscore_nb.selection import Selection
 from tests.conftest import MONDAY, tally_rows
 
 names = st.lists(st.text(min_size=1, max_size=20), max_size=3)
@@ -92,13 +92,6 @@ def test_a_team_needs_a_roster_that_has_it():
         Selection(teams=["North"]).apply(ROWS)
     with pytest.raises(SelectionError, match="Did you mean 'North'"):
         Selection(teams=["Nort"]).apply(ROWS, ROSTER)
-
-
-def test_iso_weeks():
-    assert iso_week("2026-W53") == (dt.date(2026, 12, 28), dt.date(2027, 1, 3))
-    for wrong in ("2025-W53", "2026-W00", "2026-7", "W07", "2026-W07x"):
-        with pytest.raises(SelectionError, match="not an ISO week"):
-            iso_week(wrong)
 
 
 def test_it_is_said_in_words():

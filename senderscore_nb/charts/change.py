@@ -115,17 +115,17 @@ def _arrows(rows: Sequence[Mapping[str, Any]], y: alt.Y, *, certain: bool) -> li
     line = "moved" if certain else "steady"
     return [
         chart.mark_rule(style=line, strokeDash=dash).encode(
-            x="before:Q", x2="score:Q", y=y, tooltip=said
+            x=alt.X("before:Q"), x2=alt.X2("score:Q"), y=y, tooltip=said
         ),
         chart.mark_point(filled=True, opacity=1, size=34, style="hollow", strokeWidth=1.5).encode(
-            x="before:Q", y=y, tooltip=said
+            x=alt.X("before:Q"), y=y, tooltip=said
         ),
         chart.mark_point(
             filled=True, opacity=1, shape="triangle", size=120 if certain else 80, style=head
-        ).encode(x="score:Q", y=y, angle=alt.Angle("deg:Q", scale=None), tooltip=said),
+        ).encode(x=alt.X("score:Q"), y=y, angle=alt.Angle("deg:Q", scale=None), tooltip=said),
         chart.mark_text(
             style="strong" if certain else "muted", align="left", dx=12, fontSize=12
-        ).encode(x=alt.value("width"), y=y, text="text:N", tooltip=said),
+        ).encode(x=alt.XValue("width"), y=y, text=alt.Text("text:N"), tooltip=said),
     ]
 
 

@@ -125,7 +125,7 @@ def text(
     chart: alt.Chart = alt.Chart(data(rows)).mark_text(
         style=style, fontSize=round(size, 1), dy=round(dy, 1), aria=False, **extra
     )
-    return chart.encode(**positions(), text="text:N")
+    return chart.encode(**positions(), text=alt.Text("text:N"))
 
 
 def positions() -> dict[str, Any]:
@@ -147,7 +147,11 @@ def hits(dials: Sequence[Dial], size: Size, *, above: float, below: float) -> al
     ]
     panels: alt.Chart = alt.Chart(data(rows)).mark_rect(fill="transparent", tooltip=True)
     return panels.encode(
-        **positions(), x2="x2:Q", y2="y2:Q", tooltip=tooltip(rows), description="who:N"
+        **positions(),
+        x2=alt.X2("x2:Q"),
+        y2=alt.Y2("y2:Q"),
+        tooltip=tooltip(rows),
+        description=alt.Description("who:N"),
     )
 
 

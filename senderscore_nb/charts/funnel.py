@@ -106,11 +106,11 @@ def _limits(limits: pl.DataFrame, x: alt.Scale, y: alt.Scale, word: str) -> list
     overall = f"Dashed: {words.percent(known[0])} overall. " if known.len() else ""
     key = alt.Chart(data([{"key": f"{overall}Shaded: 95 % and 99.8 % control limits."}]))
     return [
-        area.encode(y=alt.Y("low_998:Q", scale=y, axis=rates), y2="high_998:Q"),
-        area.encode(y=alt.Y("low_95:Q", scale=y, axis=rates), y2="high_95:Q"),
+        area.encode(y=alt.Y("low_998:Q", scale=y, axis=rates), y2=alt.Y2("high_998:Q")),
+        area.encode(y=alt.Y("low_95:Q", scale=y, axis=rates), y2=alt.Y2("high_95:Q")),
         line.encode(y=alt.Y("centre:Q", scale=y, axis=rates)),
         key.mark_text(style="muted", align="left", baseline="bottom", dy=-8, fontSize=SMALL).encode(
-            x=alt.value(0), y=alt.value(0), text="key:N"
+            x=alt.XValue(0), y=alt.YValue(0), text=alt.Text("key:N")
         ),
     ]
 
@@ -124,11 +124,11 @@ def _marks(dots: Sequence[dict[str, Any]], word: str) -> list[alt.Chart]:
 
     def chart(out: bool, right: bool | None = None) -> alt.Chart:
         chosen = [d for d in dots if d["out"] is out and right in (None, d["right"])]
-        return alt.Chart(data(chosen)).encode(x="n:Q", y="rate:Q")
+        return alt.Chart(data(chosen)).encode(x=alt.X("n:Q"), y=alt.Y("rate:Q"))
 
     def name(right: bool, align: Literal["left", "right"], dx: int) -> alt.Chart:
         mark = chart(True, right).mark_text(style="ink", align=align, dx=dx, limit=200)
-        named: alt.Chart = mark.encode(text="who:N")
+        named: alt.Chart = mark.encode(text=alt.Text("who:N"))
         return named
 
     dot = chart(False).mark_point(style="hollow", filled=True, size=60, opacity=1)

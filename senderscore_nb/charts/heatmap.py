@@ -181,7 +181,7 @@ def _filled(
         chart.mark_rect().encode(fill=fill),
         *(
             chart.mark_text(fontSize=10.5, color=ink)
-            .encode(text="t:N")
+            .encode(text=alt.Text("t:N"))
             .transform_filter(alt.FieldOneOfPredicate(field="band", oneOf=bands))
             for ink, bands in inks.items()
         ),
@@ -195,7 +195,7 @@ def _outlined(cells: Sequence[tuple[Standing, str]]) -> list[alt.Chart]:
         data({**_cell(row, column), "t": _SIGNS.get(row.status, "?")} for row, column in cells)
     )
     box = chart.mark_rect(style="outline", strokeWidth=1, strokeDash=[2, 2])
-    text = chart.mark_text(style="muted").encode(text="t:N")
+    text = chart.mark_text(style="muted").encode(text=alt.Text("t:N"))
     return [box, text]
 
 

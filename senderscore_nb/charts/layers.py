@@ -100,8 +100,8 @@ def strips(
     mark: alt.Chart = alt.Chart(rows).mark_rect(opacity=0.17, aria=False)
     axis = score_axis(policy, domain, title=title)
     if across:
-        return mark.encode(x=alt.X("low:Q", **axis), x2="high:Q", color=band_colour(policy))
-    return mark.encode(y=alt.Y("low:Q", **axis), y2="high:Q", color=band_colour(policy))
+        return mark.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q"), color=band_colour(policy))
+    return mark.encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q"), color=band_colour(policy))
 
 
 def strip_names(
@@ -132,11 +132,11 @@ def strip_names(
     named: alt.Chart
     if across:
         named = chart.mark_text(style="muted", fontSize=size, aria=False)
-        return named.encode(x=alt.X("low:Q"), y=alt.value(-10), text="text:N")
+        return named.encode(x=alt.X("low:Q"), y=alt.YValue(-10), text=alt.Text("text:N"))
     named = chart.mark_text(
         style="muted", fontSize=size, align="left", dx=6, baseline="middle", aria=False
     )
-    return named.encode(y=alt.Y("low:Q"), x=alt.value("width"), text="text:N")
+    return named.encode(y=alt.Y("low:Q"), x=alt.XValue("width"), text=alt.Text("text:N"))
 
 
 def facts(standing: Standing) -> dict[str, str]:
@@ -208,7 +208,7 @@ def nothing(what: str) -> alt.LayerChart:
     text = (
         alt.Chart(data([{"text": "Nothing to show"}]))
         .mark_text(style="muted", fontSize=14, fontStyle="italic")
-        .encode(x=alt.value(110), y=alt.value(30), text="text:N")
+        .encode(x=alt.XValue(110), y=alt.YValue(30), text=alt.Text("text:N"))
     )
     return alt.LayerChart(
         layer=[text],
@@ -225,5 +225,7 @@ def with_narrow(chart: AnyChart, narrow: AnyChart) -> AnyChart:
         chart: The chart.
         narrow: The same at a smaller width; travels in `usermeta.senderscore.narrow`.
     """
-    spec = {k: v for k, v in narrow.to_dict().items() if k not in ("config", "$schema")}
+    spec = {
+        k: v for k, v in narrow.to_dict(validate=False).items() if k not in ("config", "$schema")
+    }
     return chart.properties(usermeta={"senderscore": {"narrow": spec}})

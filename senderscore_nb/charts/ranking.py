@@ -96,12 +96,14 @@ def _scored(
     y, said = names_axis([r.name for r in rows]), tooltip(drawn)
     chart = alt.Chart(data(drawn))
     return [
-        chart.mark_rule(style="interval").encode(x="lo:Q", x2="hi:Q", y=y, tooltip=said),
+        chart.mark_rule(style="interval").encode(
+            x=alt.X("lo:Q"), x2=alt.X2("hi:Q"), y=y, tooltip=said
+        ),
         chart.mark_point(filled=True, size=110, opacity=1, style="ringed").encode(
-            x="score:Q", y=y, color=band_colour(policy), tooltip=said
+            x=alt.X("score:Q"), y=y, color=band_colour(policy), tooltip=said
         ),
         chart.mark_text(style="ink", align="left", dx=12, fontSize=12).encode(
-            x=alt.value("width"), y=y, text="text:N", tooltip=said
+            x=alt.XValue("width"), y=y, text=alt.Text("text:N"), tooltip=said
         ),
     ]
 
@@ -112,7 +114,7 @@ def _waiting(waiting: Sequence[Standing], rows: Sequence[Standing]) -> list[alt.
     drawn = [{**facts(r), "text": _state(r)} for r in waiting]
     mark = alt.Chart(data(drawn)).mark_text(style="muted", align="left", dx=8, fontSize=SMALL)
     y = names_axis([r.name for r in rows])
-    return [mark.encode(x=alt.value(0), y=y, text="text:N", tooltip=tooltip(drawn))]
+    return [mark.encode(x=alt.XValue(0), y=y, text=alt.Text("text:N"), tooltip=tooltip(drawn))]
 
 
 def _state(row: Standing) -> str:

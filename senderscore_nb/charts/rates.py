@@ -62,11 +62,13 @@ def _panel(rows: Sequence[Standing], measure: str, width: int, step: int) -> alt
     return alt.LayerChart(
         layer=[
             chart.mark_rule(style="interval").encode(
-                x=alt.X("lo:Q", axis=axis, scale=alt.Scale(zero=True, nice=True)), x2="hi:Q", y=y
+                x=alt.X("lo:Q", axis=axis, scale=alt.Scale(zero=True, nice=True)),
+                x2=alt.X2("hi:Q"),
+                y=y,
             ),
-            dots.encode(x="rate:Q", y=y, tooltip=said),
+            dots.encode(x=alt.X("rate:Q"), y=y, tooltip=said),
             chart.mark_text(style="muted", align="left", dx=8, fontSize=SMALL).encode(
-                x=alt.value("width"), y=y, text="text:N"
+                x=alt.XValue("width"), y=y, text=alt.Text("text:N")
             ),
         ]
     ).properties(width=width, height=alt.Step(step))

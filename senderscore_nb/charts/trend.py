@@ -118,17 +118,17 @@ def _line(
     scored = alt.FieldEqualPredicate(field="state", equal="scored")
     waiting = alt.FieldEqualPredicate(field="state", equal="waiting")
     layers = [
-        base.mark_area(style="ribbon").encode(y="lo:Q", y2="hi:Q"),
-        base.mark_line(style="line").encode(y="score:Q"),
+        base.mark_area(style="ribbon").encode(y=alt.Y("lo:Q"), y2=alt.Y2("hi:Q")),
+        base.mark_line(style="line").encode(y=alt.Y("score:Q")),
         base.mark_point(style="ringed", filled=True, size=size, strokeWidth=1, opacity=1)
-        .encode(y="score:Q", color=band_colour(policy), tooltip=said)
+        .encode(y=alt.Y("score:Q"), color=band_colour(policy), tooltip=said)
         .transform_filter(scored),
     ]
     if any(point["state"] == "waiting" for point in points):
         hollow = base.mark_point(
             style="hollow", filled=True, size=size * 0.7, opacity=1, yOffset=-7
         )
-        layers.append(hollow.encode(y=alt.value("height"), tooltip=said).transform_filter(waiting))
+        layers.append(hollow.encode(y=alt.YValue("height"), tooltip=said).transform_filter(waiting))
     return layers
 
 

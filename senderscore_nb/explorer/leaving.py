@@ -16,7 +16,8 @@ from senderscore_nb.explorer.figures import Picture, pictures
 from senderscore_nb.explorer.scene import Scene
 from senderscore_nb.explorer.state import View
 from senderscore_nb.reports.blocks import Column, Figure, Table, count, percent
-from senderscore_nb.reports.page import data_uri, render_page, static_svg, vl_version
+from senderscore_nb.reports.page import render_page
+from senderscore_nb.reports.pictures import data_uri, static_svg, vl_version
 from senderscore_nb.safe import safe_filename, spreadsheet_safe
 
 FORMS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}

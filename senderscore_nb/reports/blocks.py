@@ -22,6 +22,21 @@ _LAB_MIME = "application/vnd.vegalite.v5+json"
 Format = Callable[[Any], str]
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A sentence that stands on top of a page and of its mail, and in the JSON twin.
+
+    Attributes:
+        kind: `alert` for what needs attention, `over` for what needs it no longer.
+        text: Plain text.
+        data: The same for machines.
+    """
+
+    kind: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
 def percent(value: Any) -> str:
     """A fraction as a percentage with one decimal and a no-break space.
 
@@ -107,18 +122,20 @@ class Prose:
 class Column:
     """A column of a table: the frame's column, its heading, and how a value is written.
 
-    With `interval`, the frame's `…_low` and `…_high` are written behind the value.
+    With `interval`, the frame's `…_low` and `…_high` are written behind the value. `words` says
+    that what the format writes is not a number; it may be markup, which is not escaped again.
     """
 
     name: str
     title: str
     form: Format = text
     interval: bool = False
+    words: bool = False
 
     @property
     def is_number(self) -> bool:
         """Written flush right."""
-        return self.form not in (text, day)
+        return not self.words and self.form not in (text, day)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -180,7 +197,7 @@ class Figure:
     table: Table | None = None
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        spec = self.chart.to_dict()
+        spec = self.chart.to_dict(validate=False)  # tested, and a third of a page's time
         table = self.table._repr_html_() if self.table else ""
         return {
             FIGURE_MIME: {"spec": spec, "caption": self.caption, "table": table},

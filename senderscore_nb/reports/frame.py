@@ -14,11 +14,13 @@ from senderscore_nb.account import Account, open_account
 from senderscore_nb.certainty import beyond_limits, control_limits, quantile
 from senderscore_nb.change import Window, change
 from senderscore_nb.errors import ReportError
+from senderscore_nb.periods import Period
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
-from senderscore_nb.reports.words import SINCE
+from senderscore_nb.reports.blocks import day
+from senderscore_nb.reports.words import SINCE, plural
 from senderscore_nb.sample import TIMEZONE, sample_folder
 from senderscore_nb.score import score
-from senderscore_nb.selection import Selection, iso_week
+from senderscore_nb.selection import Selection
 from senderscore_nb.tally import trailing
 
 Measure = Literal["reply_rate", "bounce_rate"]
@@ -30,7 +32,7 @@ HISTORY_WEEKS = 4
 """Weeks that each point of a history covers."""
 
 SETTLING_DAYS = 14
-"""Replies and bounces come late: what ended more recently than this may still change."""
+"""Replies and bounces come late: what ended in the last days of the data may still change."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,17 @@ class ReportFrame:
     Attributes:
         account: What was read.
         selection: Which senders, teams and sequences; its dates are not used.
-        week: The ISO week that is reported.
-        window: The days that scores cover: the weeks up to and including the reported one.
+        period: The day, ISO week or month that is reported.
+        window: The days that scores cover: the weeks up to the last day of the period.
+        settling_days: Days up to the newest one of the data that are provisional.
         made_at: When the report was made.
     """
 
     account: Account
     selection: Selection
-    week: Window
+    period: Period
     window: Window
+    settling_days: int
     made_at: dt.datetime
 
     @classmethod
@@ -60,8 +64,9 @@ class ReportFrame:
         timezone: str = "",
         roster: str = "",
         policy: str = DEFAULT_POLICY,
-        week: str = "",
+        period: str = "",
         window_weeks: int = WINDOW_WEEKS,
+        settling_days: int = SETTLING_DAYS,
         selection: Selection | None = None,
     ) -> Self:
         """Read an account and settle the windows.
@@ -72,8 +77,11 @@ class ReportFrame:
             timezone: The account's time zone; needed where the data holds times of day.
             roster: A roster file; `roster.*` in the data folder if empty.
             policy: A preset or a TOML file.
-            week: The ISO week, such as 2026-W46; the last complete one if empty.
+            period: An ISO week such as 2026-W46, a month such as 2026-10 or a day; the last
+                complete week if empty.
             window_weeks: How many weeks a score covers.
+            settling_days: Replies and bounces come late: what ended in that many days up to the
+                newest one of the data is marked as provisional.
             selection: Which senders, teams and sequences.
 
         Raises:
@@ -88,40 +96,45 @@ class ReportFrame:
             roster=roster or None,
             policy=policy,
         )
-        if window_weeks < 1:
-            raise ReportError(f"window_weeks is {window_weeks}; at least 1 is needed.")
+        for name, least, value in (
+            ("window_weeks", 1, window_weeks),
+            ("settling_days", 0, settling_days),
+        ):
+            if value < least:
+                raise ReportError(f"{name} is {value}; at least {least} is needed.")
         if account.tallies.is_empty():
             raise ReportError(
                 "No enrollment has ended, so there is nothing to report.",
                 where=", ".join(f.path for f in account.reading.files),
             )
-        monday, sunday = iso_week(week) if week else _last_week(account.tallies)
+        about = Period.parse(period) if period else _last_week(account.tallies)
         newest = account.tallies["day"].sort()[-1]
-        if newest < monday:
+        if newest < about.start:
             raise ReportError(
-                f"The data ends on {newest}, before the week {week} begins.",
-                hint="Read a newer export, or choose an earlier week.",
+                f"The data ends on {newest}, before {period} begins.",
+                hint="Read a newer export, or choose an earlier period.",
             )
-        start = sunday - dt.timedelta(weeks=window_weeks) + dt.timedelta(days=1)
+        start = about.end - dt.timedelta(weeks=window_weeks) + dt.timedelta(days=1)
         frame = cls(
             account,
             selection or Selection(),
-            Window(monday, sunday),
-            Window(start, sunday),
+            about,
+            Window(start, about.end),
+            settling_days,
             dt.datetime.now(dt.UTC),
         )
         if frame.selection.start or frame.selection.end:
             raise ReportError(
-                "A report's days follow from its week and its number of weeks.",
+                "A report's days follow from its period and its number of weeks.",
                 hint="Leave start and end of the selection out.",
             )
         if frame.window.of(frame.tallies).is_empty():
             days = account.tallies["day"].sort()
             raise ReportError(
-                f"Nothing ended from {start} to {sunday} under the selection "
+                f"Nothing ended from {start} to {about.end} under the selection "
                 f"({frame.selection.describe()}).",
-                hint=f"The data holds {days[0]} to {days[-1]}: choose another week, more weeks or "
-                "a wider selection.",
+                hint=f"The data holds {days[0]} to {days[-1]}: choose another period, more weeks "
+                "or a wider selection.",
             )
         return frame
 
@@ -137,15 +150,37 @@ class ReportFrame:
         return max(self.window.start, day)
 
     @property
-    def week_name(self) -> str:
-        """The ISO week as 2026-W46."""
-        year, week, _ = self.week.end.isocalendar()
-        return f"{year}-W{week:02d}"
+    def provisional_since(self) -> dt.date | None:
+        """The first day of the period and its window that is provisional, if there is one."""
+        through = self.account.through
+        if through is None or not self.settling_days:
+            return None
+        since = max(through - dt.timedelta(days=self.settling_days - 1), self.window.start)
+        return since if since <= self.period.end else None
+
+    @property
+    def opening(self) -> list[str]:
+        """What the report is about, and what of it may still change, a sentence or two each."""
+        about, covered = self.period, plural(self.window.days // 7, "week")
+        days = f" ({day(about.start)} to {day(about.end)})" if about.kind != "day" else ""
+        lines = [
+            f"{about.kind.capitalize()} {about.name}{days}. Scores cover {covered}, from "
+            f"{day(self.first_day)}. Selection: {self.selection.describe()}. "
+            f"Policy: {self.policy.label}."
+        ]
+        if since := self.provisional_since:
+            late = int(self.tallies.filter(pl.col("day") >= since)["ended"].sum())
+            lines.append(
+                f"Provisional from {day(since)} on: the outcomes of "
+                f"{plural(late, 'enrollment')} since then may still change, as replies and bounces "
+                f"come late (settling time {plural(self.settling_days, 'day')})."
+            )
+        return lines
 
     @cached_property
     def tallies(self) -> pl.DataFrame:
-        """The selection's tallies up to the end of the week."""
-        chosen = self.selection.model_copy(update={"start": None, "end": self.week.end})
+        """The selection's tallies up to the end of the period."""
+        chosen = self.selection.model_copy(update={"start": None, "end": self.period.end})
         return self.account.select(chosen)
 
     def scored(self, by: str) -> pl.DataFrame:
@@ -155,7 +190,7 @@ class ReportFrame:
             self.policy,
             by=by,
             roster=self.account.roster,
-            as_of=self.week.end,
+            as_of=self.period.end,
             window_days=self.window.days,
         )
         return self.account.labels.add(rows)
@@ -180,10 +215,17 @@ class ReportFrame:
         """Scores by sender and sequence."""
         return self.scored("user,sequence")
 
+    @property
+    def _last_sunday(self) -> dt.date:
+        """The end of the last week that the period does not cut."""
+        week = Period.of("week", self.period.end)
+        return week.end if week.end <= self.period.end else week.later(-1).end
+
     def history(self, by: str, *, weeks: int = HISTORY_WEEKS, last: int = 26) -> pl.DataFrame:
-        """Scores as they stood at the end of each of the last weeks, over `weeks` each."""
-        since = self.week.start - dt.timedelta(weeks=last + weeks - 2)
-        recent = self.tallies.filter(pl.col("day") >= since)
+        """Scores as they stood at the end of each of the last whole weeks, over `weeks` each."""
+        until = self._last_sunday
+        since = until - dt.timedelta(weeks=last + weeks - 1, days=-1)
+        recent = self.tallies.filter(pl.col("day").is_between(since, until))
         keys = f"{by},week" if by else "week"
         rows = score(trailing(recent, weeks), self.policy, by=keys, roster=self.account.roster)
         return self.account.labels.add(rows)
@@ -231,12 +273,9 @@ def _grid(most: int) -> list[int]:
     return sorted({max(10, round(most * 1.05 * (i / steps) ** 2)) for i in range(1, steps + 1)})
 
 
-def _last_week(tallies: pl.DataFrame) -> tuple[dt.date, dt.date]:
+def _last_week(tallies: pl.DataFrame) -> Period:
     """The last ISO week that is complete: its Sunday is not after the newest day."""
     days = tallies["day"].sort()
     oldest, newest = days[0], days[-1]
-    monday = newest - dt.timedelta(days=newest.weekday())
-    sunday = monday + dt.timedelta(days=6)
-    if sunday > newest and oldest < monday:
-        monday, sunday = (d - dt.timedelta(days=7) for d in (monday, sunday))
-    return monday, sunday
+    week = Period.of("week", newest)
+    return week.later(-1) if week.end > newest and oldest < week.start else week

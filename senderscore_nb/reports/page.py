@@ -8,37 +8,23 @@ styles that were written here, by their hashes, and nothing from anywhere else.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jinja2 import Environment
 from markupsafe import Markup
 from nbconvert.exporters.templateexporter import TemplateExporter
-from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from senderscore_nb.charts import theme
-from senderscore_nb.reports.blocks import FIGURE_MIME, SUMMARY_MIME
+from senderscore_nb.reports.blocks import FIGURE_MIME, SUMMARY_MIME, Notice
 from senderscore_nb.reports.clean import clean_html
-
-_VEGALITE = re.compile(r"application/vnd\.vegalite\.v\d+\+json")
-# Attributes of a drawn chart that change nothing in a picture.
-_IDLE = re.compile(
-    r' (?:(?:class|role|aria-[a-z]+|pointer-events|version|xmlns:xlink)="[^"]*"|opacity="1")'
-)
-_FONT = re.compile(r' font-family="[^"]*"')
-_COORDINATES = re.compile(r' (?:d|transform|x|y|x1|x2|y1|y2|width|height|points)="[^"]*"')
-_HEADING = re.compile(r"<h([1-6])[^>]*>(.*?)</h\1>", re.DOTALL)
+from senderscore_nb.reports.outputs import headings, joined, prose_of, spec_of
+from senderscore_nb.reports.pictures import data_uri, digest, packed, runtime, static_svg
 
 
 @dataclass
@@ -74,11 +60,11 @@ class PageExporter(TemplateExporter):
         self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page of an executed notebook."""
-        page = build_page(nb)
+        page = build_page(nb, (resources or {}).get("notices", ()))
         return super().from_notebook_node(nb, {**(resources or {}), "page": page}, **kw)
 
 
-def render_page(notebook: Any) -> str:
+def render_page(notebook: Any, notices: Sequence[Notice] = ()) -> str:
     """The HTML page of an executed notebook.
 
     Charts are shown through the runtime and, without scripts and on paper, as pictures. Outputs of
@@ -86,28 +72,22 @@ def render_page(notebook: Any) -> str:
 
     Args:
         notebook: A notebook node with outputs.
+        notices: What stands on top.
     """
-    html, _ = PageExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]
+    exporter = PageExporter()  # type: ignore[no-untyped-call]
+    html, _ = exporter.from_notebook_node(notebook, {"notices": notices})
     return html
 
 
-def summary_of(notebook: Any) -> dict[str, Any] | None:
-    """The JSON twin that the notebook displayed, if it did."""
-    for _, output in _outputs(notebook):
-        if SUMMARY_MIME in output.get("data", {}):
-            return dict(output["data"][SUMMARY_MIME])
-    return None
-
-
-def build_page(notebook: Any) -> dict[str, Any]:
+def build_page(notebook: Any, notices: Sequence[Notice] = ()) -> dict[str, Any]:
     """What the template fills in."""
     figures: list[dict[str, Any]] = []
     sections = [Section("")]
     title = "Report"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            html = clean_html(markdown2html_mistune(cell.source))
-            for level, heading, rest in _headings(html):
+            html = prose_of(cell)
+            for level, heading, rest in headings(html):
                 if level == 1:
                     title = heading
                 elif level == 2:
@@ -118,7 +98,7 @@ def build_page(notebook: Any) -> dict[str, Any]:
                     prose = Markup('<div class="prose">{}</div>')
                     sections[-1].blocks.append(prose.format(Markup(rest)))  # noqa: S704
         elif cell.cell_type == "code":
-            for output in cell.get("outputs", []):
+            for output in joined(cell.get("outputs", [])):
                 sections[-1].blocks += _shown(output, figures)
     style, loader, bundle = _asset("style.css"), _asset("page.js"), runtime()
     charts = json.dumps(
@@ -132,9 +112,10 @@ def build_page(notebook: Any) -> dict[str, Any]:
     )
     return {
         "title": title,
+        "notices": notices,
         "lead": sections[0].blocks,
         "sections": sections[1:],
-        "charts": _packed(charts.encode()),
+        "charts": packed(charts.encode()),
         "has_figures": bool(figures),
         "style": Markup(style),  # noqa: S704
         "loader": Markup(loader),  # noqa: S704
@@ -142,68 +123,14 @@ def build_page(notebook: Any) -> dict[str, Any]:
         "csp": "; ".join(
             (
                 "default-src 'none'",
-                f"script-src '{_hash(loader)}' '{bundle.hash}'",
-                f"style-src '{_hash(style)}'",
+                f"script-src '{digest(loader)}' '{bundle.hash}'",
+                f"style-src '{digest(style)}'",
                 "img-src data:",
                 "base-uri 'none'",
                 "form-action 'none'",
             )
         ),
     }
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """The chart runtime: gzip in base64, and the hash that the policy allows it by."""
-
-    packed: str
-    hash: str
-
-
-@cache
-def runtime() -> Runtime:
-    """Vega, Vega-Lite and vega-embed from the installed vl-convert."""
-    import vl_convert
-
-    code = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=vl_version())
-    return Runtime(_packed(code.encode()), _hash(code))
-
-
-def vl_version() -> str:
-    """The Vega-Lite version that Altair writes, as vl-convert names it."""
-    import altair
-
-    major, minor, *_ = altair.SCHEMA_VERSION.lstrip("v").split(".")
-    return f"{major}.{minor}"
-
-
-def static_svg(spec: Mapping[str, Any]) -> str:
-    """The chart as a picture, in light colours; the description stands beside it."""
-    import vl_convert
-
-    config = {**theme("light"), **spec.get("config", {}), "aria": False, "background": "white"}
-    svg: str = vl_convert.vegalite_to_svg({**spec, "config": config}, vl_version=vl_version())
-    return _slim(svg)
-
-
-def _slim(svg: str) -> str:
-    """The same picture in fewer bytes: only inside tags, never in a name that is shown."""
-    tags = re.compile(r"<[^>]*>")
-    fonts = Counter(font for t in tags.findall(svg) for font in _FONT.findall(t))
-    common = fonts.most_common(1)[0][0] if fonts else ""
-
-    def slim(match: re.Match[str]) -> str:
-        tag = _IDLE.sub("", match[0])
-        tag = tag.replace(common, "") if common else tag
-        return _COORDINATES.sub(lambda m: re.sub(r"(\d\.\d)\d+", r"\1", m[0]), tag)
-
-    slimmed = re.sub(r'<path [^>]*\bd=""[^>]*/>', "", tags.sub(slim, svg))
-    return slimmed.replace("<svg", f"<svg{common}", 1)
-
-
-def data_uri(svg: str) -> str:
-    """A picture's address; shorter than base64 and the same to every browser."""
-    return "data:image/svg+xml," + quote(svg, safe=" !$&'()*+,-./:;=?@[]_~^`{|}<>\n\"")
 
 
 def _shown(output: Any, figures: list[dict[str, Any]]) -> list[Markup]:
@@ -216,7 +143,7 @@ def _shown(output: Any, figures: list[dict[str, Any]]) -> list[Markup]:
         ]
     if SUMMARY_MIME in data:
         return []
-    spec = next((data[mime] for mime in data if _VEGALITE.fullmatch(mime)), None)
+    spec = spec_of(data)
     if FIGURE_MIME in data:
         return [_figure(data[FIGURE_MIME], figures)]
     if spec is not None:
@@ -264,32 +191,6 @@ def _anchor(heading: str, place: int) -> str:
     return f"s{place}-{re.sub(r'[^a-z0-9]+', '-', heading.casefold()).strip('-')}"
 
 
-def _headings(html: str) -> list[tuple[int, str, str]]:
-    """Headings with the HTML that follows each; level 0 for what stands before the first."""
-    parts = []
-    found = list(_HEADING.finditer(html))
-    if not found or html[: found[0].start()].strip():
-        parts.append((0, "", html[: found[0].start()] if found else html))
-    for i, match in enumerate(found):
-        end = found[i + 1].start() if i + 1 < len(found) else len(html)
-        heading = Markup(match[2]).striptags().removesuffix("¶").strip()  # noqa: S704
-        parts.append((int(match[1]), heading, html[match.end() : end]))
-    return parts
-
-
-def _outputs(notebook: Any) -> list[tuple[Any, Any]]:
-    return [(c, o) for c in notebook.cells if c.cell_type == "code" for o in c.get("outputs", [])]
-
-
 def _asset(name: str) -> str:
     folder = resources.files("senderscore_nb").joinpath("reports", "template", "senderscore")
     return folder.joinpath(name).read_text(encoding="utf-8")
-
-
-def _packed(content: bytes) -> str:
-    """Gzip in base64, which can stand in a script element whatever the content is."""
-    return base64.b64encode(gzip.compress(content, compresslevel=9, mtime=0)).decode()
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -12,7 +12,7 @@ import polars as pl
 from senderscore_nb.certainty import CERTAIN, PROBABLE
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.reports.blocks import Column, Prose, Table, count
-from senderscore_nb.reports.frame import SETTLING_DAYS, ReportFrame
+from senderscore_nb.reports.frame import ReportFrame
 from senderscore_nb.reports.words import plural
 
 PACKAGES = ("senderscore-nb", "polars", "altair", "vl-convert-python", "papermill", "nbconvert")
@@ -133,8 +133,10 @@ def facts(report: ReportFrame) -> dict[str, Any]:
     """Selection, rows, versions and time as plain values."""
     reading = report.account.reading
     return {
-        "week": report.week_name,
+        "period": report.period.name,
         "window": f"{report.window.start} to {report.window.end}",
+        "data_through": _iso(report.account.through),
+        "provisional_since": _iso(report.provisional_since),
         "selection": report.selection.describe(),
         "policy": report.policy.name,
         "policy_version": report.policy.version,
@@ -147,6 +149,10 @@ def facts(report: ReportFrame) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def _iso(value: dt.date | None) -> str | None:
+    return value.isoformat() if value else None
 
 
 def facts_table(report: ReportFrame) -> Table:
@@ -163,14 +169,7 @@ def limits_of_the_data(report: ReportFrame) -> Prose:
     """What the data cannot tell: known faults of its kind, and what is missing in this one."""
     reading, rows = report.account.reading, report.account.reading.accepted
     lines = []
-    since = report.week.end - dt.timedelta(days=SETTLING_DAYS - 1)
-    late = report.tallies.filter(pl.col("day") >= since)["ended"].sum()
     by_end = report.policy.counting.date_basis == "ended_on"
-    what = "ended" if by_end else "ended of those that began"
-    lines.append(
-        f"Provisional: {plural(int(late), 'enrollment')} {what} in the last {SETTLING_DAYS} days "
-        "of this report; their replies and bounces may still arrive."
-    )
     if not by_end:
         lines.append(
             "Enrollments are dated by the day they began, so the newest weeks hold only those that "

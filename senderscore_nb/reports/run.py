@@ -1,21 +1,21 @@
-"""A report notebook with parameters → the page and its JSON twin."""
+"""A report notebook with parameters → its page and JSON twin, as files."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from senderscore_nb import errors
-from senderscore_nb.errors import ReportError, did_you_mean
-from senderscore_nb.reports.page import render_page, summary_of
-from senderscore_nb.reports.parameters import check_parameters, declared_parameters
+from senderscore_nb.errors import ReportError
+from senderscore_nb.reports.notebooks import declared_of, find_notebook
+from senderscore_nb.reports.parameters import check_parameters
+from senderscore_nb.reports.pool import WorkerPool
+from senderscore_nb.reports.runners import Job, KernelRunner, Made, PoolRunner, Progress
 from senderscore_nb.safe import safe_filename, write_atomically
 
-Progress = Callable[[int, int], None]
+EngineName = Literal["workers", "kernel"]
 
 
 @dataclass(frozen=True)
@@ -31,37 +31,13 @@ class ReportOutput:
     twin: Path | None
 
 
-def notebook_names() -> tuple[str, ...]:
-    """The report notebooks that come with the package."""
-    return tuple(sorted(p.stem for p in _folder().glob("*.ipynb")))
-
-
-def find_notebook(notebook: str | Path) -> Path:
-    """A report notebook by name, or by path.
-
-    Raises:
-        ReportError: There is none.
-    """
-    path = Path(notebook)
-    if path.suffix == ".ipynb":
-        if path.is_file():
-            return path
-        raise ReportError("There is no such notebook.", where=str(notebook))
-    ours = _folder() / f"{safe_filename(str(notebook))}.ipynb"
-    if ours.is_file() and str(notebook) in notebook_names():
-        return ours
-    raise ReportError(
-        f"There is no report notebook {str(notebook)!r}.",
-        hint=did_you_mean(str(notebook), notebook_names()) + " Or give the path of an .ipynb file.",
-    )
-
-
 def run_report(
     notebook: str | Path,
     parameters: Mapping[str, Any],
     output: str | Path,
     *,
     name: str | None = None,
+    engine: EngineName = "workers",
     progress: Progress | None = None,
 ) -> ReportOutput:
     """Run a report notebook and write its page, and the JSON twin beside it.
@@ -73,8 +49,9 @@ def run_report(
         notebook: A name of `notebook_names`, or the path of a notebook.
         parameters: Values for the notebook's parameters cell: JSON values, days as ISO text.
         output: The folder to write to; made if missing.
-        name: The files' name without ending; made from notebook, sender, week and what is
+        name: The files' name without ending; made from notebook, sender, period and what is
             selected unless given.
+        engine: `workers`, or `kernel` for an ordinary kernel. Both make the same page.
         progress: Called with the cells done and the number of cells.
 
     Raises:
@@ -82,89 +59,52 @@ def run_report(
         ParameterError: An unknown parameter, or one of the wrong type.
         SenderScoreError: What the notebook said of its data.
     """
-    import nbformat
-
     path = find_notebook(notebook)
-    try:
-        text = path.read_text(encoding="utf-8")
-        source = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
-        raise ReportError(f"Not a notebook that can be read ({error}).", where=str(path)) from None
-    declared = declared_parameters(source, where=path.name)
-    checked = check_parameters(parameters, declared, where=path.name)
-    executed = _execute(path, checked, progress)
-    html, twin = render_page(executed), summary_of(executed)
-    folder = Path(output)
-    stem = safe_filename(name or _name(path, twin, checked))
+    job = Job(path, check_parameters(parameters, declared_of(path), where=path.name))
+    if engine == "kernel":
+        made = KernelRunner().make(job, progress)
+    else:
+        with WorkerPool(1) as pool:
+            made = PoolRunner(pool).make(job, progress)
+    stem = safe_filename(name or _name(path, made.twin, job.parameters))
+    return write_report(made, Path(output), stem)
+
+
+def write_report(made: Made, folder: Path, stem: str) -> ReportOutput:
+    """Write a page, after its JSON twin, so that there is no page without it.
+
+    Args:
+        made: The report.
+        folder: Where to; made if missing.
+        stem: The files' name without ending, safe as it is.
+
+    Raises:
+        ReportError: They cannot be written.
+    """
+    page, data = folder / f"{stem}.html", folder / f"{stem}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        page = folder / f"{stem}.html"
-        write_atomically(page, html)
-        data = folder / f"{stem}.json" if twin is not None else None
-        if data:
-            text = json.dumps(twin, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        if made.twin is not None:
+            text = json.dumps(made.twin, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
             write_atomically(data, text)
+        write_atomically(page, made.html)
     except OSError as error:
         raise ReportError(f"The report cannot be written ({error}).", where=str(folder)) from None
-    return ReportOutput(page, data)
+    return ReportOutput(page, data if made.twin is not None else None)
 
 
-def _execute(path: Path, parameters: dict[str, Any], progress: Progress | None) -> Any:
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
-
-    from senderscore_nb.reports import engine
-
-    engine.register()
-    try:
-        return papermill.execute_notebook(
-            str(path),
-            None,
-            parameters=parameters,
-            engine_name=engine.NAME,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            on_cell=progress,
-        )
-    except PapermillExecutionError as error:
-        kind = getattr(errors, error.ename, None)
-        if isinstance(kind, type) and issubclass(kind, errors.SenderScoreError):
-            raise ReportError(_plain(error.evalue)) from None
-        raise ReportError(
-            f"Cell {error.exec_count} raised {error.ename}: {_plain(error.evalue)}.",
-            where=path.name,
-            hint="Run the notebook in JupyterLab to see where.",
-        ) from None
-    except (RuntimeError, ValueError, OSError) as error:
-        raise ReportError(
-            f"The notebook could not be run ({_plain(str(error))}).", where=path.name
-        ) from None
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
-
-
-_SAME_REPORT = ("data", "mapping", "timezone", "roster", "week")
+_SAME_REPORT = ("data", "mapping", "timezone", "roster", "period")
 
 
 def _name(path: Path, twin: Mapping[str, Any] | None, parameters: Mapping[str, Any]) -> str:
-    """Notebook, sender, week, and whatever makes it another report than the usual one."""
+    """Notebook, sender, period, and whatever makes it another report than the usual one."""
     parts = [path.stem]
     special = {k: v for k, v in parameters.items() if k not in _SAME_REPORT}
     if twin:
         if twin.get("sender"):
             parts.append(str(twin["sender"][0]["user_label"]))
             special.pop("users", None)
-        parts.append(str(twin.get("week", "")))
+        parts.append(str(twin.get("period", "")))
     for value in special.values():
         parts += map(str, value) if isinstance(value, list) else [str(value)]
     return "-".join(part for part in parts if part)
-
-
-def _folder() -> Path:
-    """The notebooks in the installed package, or those of the checkout beside it."""
-    package = Path(__file__).parents[1]
-    installed = package / "notebooks" / "reports"
-    return installed if installed.is_dir() else package.parent / "notebooks" / "reports"

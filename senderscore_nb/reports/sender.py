@@ -11,10 +11,10 @@ import polars as pl
 from senderscore_nb import charts
 from senderscore_nb.errors import ReportError
 from senderscore_nb.reports import sections
-from senderscore_nb.reports.blocks import Figure, Prose, Summary, Table, day
+from senderscore_nb.reports.blocks import Figure, Prose, Summary, Table
 from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
 from senderscore_nb.reports.provenance import facts, inputs
-from senderscore_nb.reports.words import SINCE, changed, plural, standing
+from senderscore_nb.reports.words import SINCE, changed, standing
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,7 @@ class SenderReport(ReportFrame):
         """Where the sender stands, in words."""
         return Prose(
             [
-                f"Week {self.week_name} ({day(self.week.start)} to {day(self.week.end)}). "
-                f"Scores cover {plural(self.window.days // 7, 'week')}, from "
-                f"{day(self.first_day)}. Selection: {self.selection.describe()}. "
-                f"Policy: {self.policy.label}.",
+                *self.opening,
                 standing(self.who, str(self.who["user_label"])),
             ],
             kind="lead",

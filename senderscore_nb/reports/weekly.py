@@ -20,7 +20,7 @@ from senderscore_nb.reports.blocks import (
 )
 from senderscore_nb.reports.frame import HISTORY_WEEKS, Measure, ReportFrame
 from senderscore_nb.reports.provenance import facts, inputs
-from senderscore_nb.reports.words import SINCE, band_counts, changed, plural, standing
+from senderscore_nb.reports.words import SINCE, band_counts, changed, standing
 
 _HEATMAP_WEEKS = 13
 
@@ -37,10 +37,7 @@ class WeeklyReport(ReportFrame):
         everyone = self.overall.row(0, named=True)
         return Prose(
             [
-                f"Week {self.week_name} ({day(self.week.start)} to {day(self.week.end)}). "
-                f"Scores cover {plural(self.window.days // 7, 'week')}, from "
-                f"{day(self.first_day)}. Selection: {self.selection.describe()}. "
-                f"Policy: {self.policy.label}.",
+                *self.opening,
                 standing(everyone, "Everyone together"),
                 band_counts(self.senders, self.policy),
             ],

@@ -1,18 +1,14 @@
-"""The command line: each command is a few lines over a library function.
-
-Heavy packages are imported inside the commands, so that `--help` answers at once.
-"""
+"""Commands over data: score, check, report, policy."""
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from senderscore_nb.cli.base import FAILED, policy_option, reading, say, selecting
 from senderscore_nb.errors import SenderScoreError
 
 if TYPE_CHECKING:
@@ -20,85 +16,11 @@ if TYPE_CHECKING:
 
     from senderscore_nb.account import Account
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-FAILED = 1
-USAGE = 2
-
-
-class _Group(click.Group):
-    """Prints a user's mistake as one message, without a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except SenderScoreError as error:
-            click.echo(f"senderscore: {error}", err=True)
-            ctx.exit(USAGE)
-        except BrokenPipeError:
-            # The reader of our output has gone, as `head` does; there is nobody left to tell.
-            sys.stderr.close()
-            ctx.exit(FAILED)
-
-
-def _options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        return functools.reduce(lambda c, d: d(c), reversed(decorators), command)
-
-    return decorate
-
-
-_reading = _options(
-    click.argument("data", nargs=-1, required=True),
-    click.option(
-        "--mapping", metavar="NAME|FILE", help="How headers become columns; found unless given."
-    ),
-    click.option("--timezone", metavar="ZONE", help="The account's time zone, as Europe/Berlin."),
-    click.option(
-        "--roster",
-        metavar="FILE",
-        help="Users, teams, paid seats; roster.* in the data folder unless given.",
-    ),
-)
-_policy = click.option(
-    "--policy",
-    metavar="NAME|FILE",
-    default=None,
-    help="How to score; hubspot-article unless given.",
-)
-_selecting = _options(
-    click.option("--start", metavar="DAY", help="First day, as 2026-03-01."),
-    click.option("--end", metavar="DAY", help="Last day."),
-    click.option(
-        "--user", "users", multiple=True, metavar="ID", help="Only this user; repeatable."
-    ),
-    click.option("--team", "teams", multiple=True, help="Only this team; repeatable."),
-    click.option(
-        "--sequence", "sequences", multiple=True, metavar="ID", help="Only this one; repeatable."
-    ),
-    click.option(
-        "--factor",
-        "factors",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Only enrollments with this value of a factor; repeatable.",
-    ),
-)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="senderscore-nb", prog_name="senderscore")
-def main() -> None:
-    """See, explain and improve the sequences sender score.
-
-    DATA is a file, a folder or a glob of CSV, TSV, XLSX or Parquet exports.
-    """
-
-
-@main.command()
-@_reading
-@_policy
-@_selecting
+@click.command()
+@reading
+@policy_option
+@selecting
 @click.option("--by", default="user", show_default=True, help="user, team, sequence, day, week, "
               "month, or several with commas.")  # fmt: skip
 @click.option(
@@ -141,8 +63,8 @@ def score(
     write_frame(account.labels.add(scores), form or format_of(output), output, note=note)
 
 
-@main.command()
-@_reading
+@click.command()
+@reading
 @click.option(
     "--rejects",
     metavar="FILE",
@@ -159,7 +81,7 @@ def check(
     from senderscore_nb.account import find_roster
     from senderscore_nb.sources import describe, read_enrollments, read_roster, write_rejects
 
-    reading = read_enrollments(list(data), mapping=mapping, timezone=timezone, progress=_say)
+    reading = read_enrollments(list(data), mapping=mapping, timezone=timezone, progress=say)
     click.echo(describe(reading))
     if people := roster or find_roster(list(data)):
         click.echo(f"Roster {people}: {read_roster(people).height} users.")
@@ -170,12 +92,13 @@ def check(
         raise SystemExit(FAILED)
 
 
-@main.command()
-@_reading
-@_policy
+@click.command()
+@reading
+@policy_option
 @click.option("--notebook", default="weekly", show_default=True, metavar="NAME|FILE",
               help="weekly, sender, or a notebook of your own.")  # fmt: skip
-@click.option("--week", metavar="WEEK", help="ISO week, as 2026-W46; the last complete one.")
+@click.option("--for", "--week", "period", metavar="PERIOD",
+              help="2026-W46, 2026-10 or 2026-11-15; the last complete week.")  # fmt: skip
 @click.option("--weeks", "window_weeks", type=click.IntRange(1, 520), help="Weeks a score covers.")
 @click.option("--user", "users", multiple=True, metavar="ID", help="Only this user; repeatable.")
 @click.option("--team", "teams", multiple=True, help="Only this team; repeatable.")
@@ -213,23 +136,7 @@ def report(
         click.echo(made.twin)
 
 
-@main.command()
-@_reading
-@_policy
-@click.option("--port", default=8866, show_default=True, type=click.IntRange(0, 65535),
-              help="Port on this machine; the next free one if it is taken.")  # fmt: skip
-@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
-@click.option("--browser/--no-browser", default=True, help="Open it in a browser, or not.")
-def app(data: Sequence[str], policy: str | None, **options: Any) -> None:
-    """Serve the explorer on this machine, for those who do not open notebooks."""
-    from senderscore_nb.explorer.app import serve
-    from senderscore_nb.policy import DEFAULT_POLICY
-
-    given = {key: value for key, value in options.items() if value is not None}
-    serve(data, say=click.echo, policy=policy or DEFAULT_POLICY, **given)
-
-
-@main.group()
+@click.group()
 def policy() -> None:
     """List and show scoring policies."""
 
@@ -268,7 +175,7 @@ def _open(
         timezone=timezone,
         roster=roster,
         policy=policy_name or DEFAULT_POLICY,
-        progress=_say,
+        progress=say,
     )
 
 
@@ -291,11 +198,6 @@ def _rejects_name(item: str) -> str:
     name = Path(item).absolute().name
     stem = Path(name.removesuffix(".gz")).stem.replace("*", "").replace("?", "").strip(".")
     return f"{stem or 'data'}.rejected.csv"
-
-
-def _say(line: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(line, err=True)
 
 
 def _factors(pairs: Sequence[str]) -> dict[str, list[str]]:

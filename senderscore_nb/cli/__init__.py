@@ -1,0 +1,35 @@
+"""The command line: each command is a few lines over a library function.
+
+Heavy packages are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from senderscore_nb.cli import app, data, project, reports
+from senderscore_nb.cli.base import Group
+
+__all__ = ["main"]
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="senderscore-nb", prog_name="senderscore")
+def main() -> None:
+    """See, explain and improve the sequences sender score.
+
+    DATA is a file, a folder or a glob of CSV, TSV, XLSX or Parquet exports.
+    """
+
+
+for _command in (
+    data.score,
+    data.check,
+    data.report,
+    data.policy,
+    app.app,
+    project.init,
+    reports.reports,
+    project.schedule,
+):
+    main.add_command(_command)
