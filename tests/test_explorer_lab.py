@@ -427,6 +427,23 @@ async () => {
 """
 
 
+def test_a_view_is_saved_as_a_report(driver, place):
+    from senderscore_nb.schedule.project import Project
+
+    (place / "reports.toml").unlink(missing_ok=True)
+    teams = pick(driver, "Teams")
+    teams.get_by_text("Nordics").click()
+    driver.soon()
+    for said in ("Added 'nordics' to reports.toml", "already has a report 'nordics'"):
+        driver.press("Save as report")
+        assert driver.page.locator("dialog").get_by_label("Name").input_value() == "nordics"
+        driver.press("Save")
+        assert said in driver.page.locator("dialog [role=status]").inner_text()
+        driver.press("Close")
+    (report,) = Project.open(place / "reports.toml").plan.reports
+    assert report.selection.teams == ("Nordics",)
+
+
 def axe(driver: Driver) -> list[str]:
     import axe_playwright_python
 
