@@ -420,6 +420,7 @@ SERIOUS = """
 async () => {
   const root = document.querySelector('.senderscore-explorer');
   const found = await axe.run(root, {resultTypes: ['violations']});
+  if (found.passes.length < 8) throw new Error('axe looked at nothing');
   return found.violations
     .filter((v) => ['serious', 'critical'].includes(v.impact))
     .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`);
@@ -457,7 +458,7 @@ def use_theme(driver: Driver, name: str) -> None:
     page = driver.page
     driver.choose("Settings", "Theme", name)
     light = "false" if "Dark" in name else "true"
-    page.wait_for_selector(f"body[data-jp-theme-light='{light}']")
+    page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
     page.wait_for_timeout(300)
 
 
