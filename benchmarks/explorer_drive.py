@@ -43,8 +43,8 @@ from senderscore_nb import charts
 charts.enable()
 alt.data_transformers.disable_max_rows()
 tallies = pd.read_parquet({path!r})
-first = tallies["day"].min()
-place = (tallies["day"] - first).dt.days
+day = pd.to_datetime(tallies["day"])
+place = (day - day.min()).dt.days
 
 @interact(days=IntRangeSlider(value=(0, {days}), min=0, max={days}))
 def show(days):
@@ -265,8 +265,7 @@ def ours(page: Any, quick: bool) -> dict[str, Any]:
 def usual(page: Any, quick: bool) -> dict[str, Any]:
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.wait_for_selector(".jp-mod-idle, :text('| Idle')", timeout=60_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    Driver(page).choose("Run", "Run All Cells")
     page.wait_for_selector(".widget-interact canvas, .widget-interact svg", timeout=60_000)
     page.evaluate(WATCH)
     page.locator(".noUi-handle").first.focus()

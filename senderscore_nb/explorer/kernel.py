@@ -30,7 +30,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 SCORED, COLLECTING, NO_SEAT, NOT_COMPUTABLE = range(len(STATUSES))
 
 _AT_ONCE = 24  # rows of a posterior; more at once wake threads that cost more than they save
-_KEPT = 20_000
+_KEPT = 4_000
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def wilson_limits(count: Ints, n: Ints, *, confidence: float = 0.95) -> tuple[Fl
     return low, high
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sure:
     """Interval, wording and probability of the band of one score."""
 
