@@ -116,3 +116,20 @@ def test_hostile_names_are_in_no_expression() -> None:
 
 def test_sixty_senders() -> None:
     assert len(rows_of(proven(trend(weeks(60, 3), POLICY)), "place")) == 180
+
+
+@pytest.mark.parametrize(
+    ("days", "line"),
+    [
+        (14, "2026-03-12T12:00:00"),  # the third week, from its Monday on
+        (15, "2026-03-12T12:00:00"),  # in the middle of it
+        (0, "2026-02-26T12:00:00"),
+        (28, None),  # after the last one
+        (None, None),
+    ],
+)
+def test_what_may_still_change_stands_behind_a_dashed_line(days, line) -> None:
+    since = None if days is None else MONDAY + dt.timedelta(days=days)
+    spec = proven(trend(everyone([60, 65, 72, 71]), POLICY, provisional_since=since))
+    assert [r["from"] for r in rows_of(spec, "from")] == ([line] if line else [])
+    assert ("Provisional from" in spec["description"]) == bool(line)

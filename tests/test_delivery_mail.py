@@ -308,7 +308,7 @@ def test_html_is_read_as_parts():
         ("li", "f"),
         ("pre", " k\n  l"),
         ("h3", "m"),
-        ("p", "no"),
+        ("p", "n"),
     ]
     (grid,) = [p for p in parts if isinstance(p, Grid)]
     assert grid.caption.text == "g"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from senderscore_nb.charts.layers import (
     strips,
     tooltip,
 )
-from senderscore_nb.charts.periods import complete
+from senderscore_nb.charts.periods import complete, following
 from senderscore_nb.charts.standing import Standing, period_of, require, standings
 from senderscore_nb.policy import ScoringPolicy
 
@@ -34,10 +35,12 @@ def trend(
     width: int = 720,
     height: int = 240,
     columns: int = 3,
+    provisional_since: dt.date | None = None,
 ) -> alt.LayerChart | alt.FacetChart:
     """The score of one sender, team or everyone over days, weeks or months; several as panels.
 
-    Periods without a score break the line and are hollow points at the bottom.
+    Periods without a score break the line and are hollow points at the bottom. Of one sender, what
+    may still change stands behind a dashed line.
 
     Args:
         scored: As `senderscore_nb.score.score` returns it by `week`, `user,week` and so on.
@@ -45,6 +48,7 @@ def trend(
         width: Of one chart, or of a row of panels, in pixels.
         height: Of one chart in pixels; panels are half as high.
         columns: Panels in a row.
+        provisional_since: The first day whose outcomes may still change; None where none may.
 
     Returns:
         A layered chart, or one faceted by whom it is about, with a description.
@@ -68,6 +72,10 @@ def trend(
             strip_names(policy, height, across=False),
             *_line(points, policy, ticks=8, size=60),
         ]
+        first = _first_provisional(rows, period, provisional_since)
+        if first:
+            layers += _provisional(first, period)
+            description += f" Provisional from {words.day(first)} on."
         whole = alt.LayerChart(layer=layers, data=data(points), width=width, height=height)
         return whole.properties(description=description, title=key)
     across = min(columns, len(names))
@@ -87,6 +95,28 @@ def trend(
         description=description,
         title=key,
     )
+
+
+def _first_provisional(
+    rows: Sequence[Standing], unit: str, since: dt.date | None
+) -> dt.date | None:
+    """The first period that a provisional day lies in."""
+    days = sorted(row.period for row in rows if row.period is not None)
+    return next((day for day in days if since and following(day, unit) > since), None)
+
+
+def _provisional(first: dt.date, unit: str) -> list[alt.Chart]:
+    """A dashed line before the first provisional period, and the word beside it."""
+    before = following(first, unit) - first
+    at = dt.datetime.combine(first, dt.time()) - before / 2
+    base = alt.Chart(data([{"from": at.isoformat(), "text": "provisional →"}])).encode(
+        x=alt.X("from:T", scale=alt.Scale(type="utc"))
+    )
+    word = base.mark_text(style="muted", align="right", baseline="top", dx=-5, dy=4, aria=False)
+    return [
+        base.mark_rule(style="centre", strokeDash=[3, 3], aria=False),
+        word.encode(y=alt.YValue(0), text=alt.Text("text:N")),
+    ]
 
 
 def _points(rows: Sequence[Standing], period: str, policy: ScoringPolicy) -> list[dict[str, Any]]:

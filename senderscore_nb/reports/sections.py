@@ -114,7 +114,9 @@ def sequences_figure(cells: pl.DataFrame, policy: ScoringPolicy) -> Figure:
     )
 
 
-def trend_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) -> Figure:
+def trend_figure(
+    history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int, since: dt.date | None
+) -> Figure:
     """A score over time."""
     table = Table(
         history,
@@ -122,7 +124,10 @@ def trend_figure(history: pl.DataFrame, policy: ScoringPolicy, *, weeks: int) ->
         f"Score over {weeks} weeks, at the end of each week",
     )
     caption = f"Each point is the score over the {weeks} weeks that end with that week."
-    return Figure(charts.trend(history, policy), caption, table)
+    if since:
+        caption += " Behind the dashed line replies and bounces may still come."
+    chart = charts.trend(history, policy, provisional_since=since)
+    return Figure(chart, caption, table)
 
 
 def funnel_figure(rows: pl.DataFrame, limits: pl.DataFrame, *, measure: Measure, n: str) -> Figure:

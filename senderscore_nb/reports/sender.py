@@ -66,7 +66,12 @@ class SenderReport(ReportFrame):
 
     def trend(self) -> Figure:
         """The sender's score over time."""
-        return sections.trend_figure(self.sender_history, self.policy, weeks=HISTORY_WEEKS)
+        return sections.trend_figure(
+            self.sender_history,
+            self.policy,
+            weeks=HISTORY_WEEKS,
+            since=self.provisional_since,
+        )
 
     def sequence_table(self) -> Table:
         """The sender by sequence."""

@@ -67,7 +67,9 @@ class WeeklyReport(ReportFrame):
 
     def trend(self) -> Figure:
         """Everyone together, over time."""
-        return sections.trend_figure(self.history(""), self.policy, weeks=HISTORY_WEEKS)
+        return sections.trend_figure(
+            self.history(""), self.policy, weeks=HISTORY_WEEKS, since=self.provisional_since
+        )
 
     @cached_property
     def sender_history(self) -> pl.DataFrame:

@@ -15,9 +15,9 @@ from senderscore_nb.labels import Labels
 from senderscore_nb.periods import Kind
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.safe import shown
-from senderscore_nb.schedule.alert_judge import Finding, Given, Judge
-from senderscore_nb.schedule.alert_rules import Alert, AlertRule, Scope
-from senderscore_nb.schedule.alert_words import sentence
+from senderscore_nb.schedule.alerts.judge import Finding, Given, Judge
+from senderscore_nb.schedule.alerts.rules import Alert, AlertRule, Scope
+from senderscore_nb.schedule.alerts.words import sentence
 
 __all__ = ["Alert", "AlertRule", "evaluate"]
 
@@ -38,8 +38,8 @@ def evaluate(
     A rule fires where the limit is crossed in each of its last periods, with the minimum sample,
     and the newest window lies on the bad side of what chance allows around the weeks before all
     of these windows; of a score, one of its two rates does. It stands until the limit is not
-    crossed in a period with the minimum sample. Below the minimum, and where a measure is not
-    known, nothing changes.
+    crossed in a period with the minimum sample, or nothing ends in a window at all. Below the
+    minimum, and where a measure is not known, nothing changes.
 
     Args:
         rules: The rules.

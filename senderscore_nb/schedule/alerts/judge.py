@@ -15,7 +15,7 @@ from senderscore_nb.control import control_chart
 from senderscore_nb.errors import SelectionError
 from senderscore_nb.periods import Kind, Period
 from senderscore_nb.policy import ScoringPolicy
-from senderscore_nb.schedule.alert_rules import LOOK_BACK, AlertRule, State
+from senderscore_nb.schedule.alerts.rules import LOOK_BACK, AlertRule, State
 from senderscore_nb.score import BY, score, with_team
 from senderscore_nb.tally import summarize
 
@@ -115,7 +115,8 @@ class Judge:
         states: dict[str, State] = dict.fromkeys(moves, "fired")
         newest = {key: windows.get(key, [Value()])[0] for key in (*moves, *standing)}
         for key in standing:
-            over = newest[key].judged and not newest[key].crossed
+            value = newest[key]
+            over = value.ended == 0 or (value.judged and not value.crossed)
             states[key] = "over" if over else "standing"
         since = self._since([key for key, state in states.items() if state != "over"])
         return [

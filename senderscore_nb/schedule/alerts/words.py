@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from senderscore_nb.reports.blocks import count, day, interval_text, percent
-from senderscore_nb.schedule.alert_judge import Finding, Move
-from senderscore_nb.schedule.alert_rules import AlertRule
+from senderscore_nb.schedule.alerts.judge import Finding, Move
+from senderscore_nb.schedule.alerts.rules import AlertRule
 
 _WORDS = {"reply_rate": "Reply rate", "bounce_rate": "Bounce rate", "score": "Score"}
 
@@ -17,6 +17,8 @@ def sentence(rule: AlertRule, found: Finding, label: str, end: dt.date) -> str:
     limit = f"{rule.side} the limit of {_limit(rule)}"
     weeks = "week" if rule.window_weeks == 1 else f"{rule.window_weeks} weeks"
     window = f"the {weeks} to {day(end)} ({count(value.ended)} ended)"
+    if value.ended == 0:
+        return f"{subject}: nothing ended in the {weeks} to {day(end)}; over."
     if value.value is None or value.low is None or value.high is None or not value.judged:
         few = f"fewer than {count(rule.minimum)} ended" if value.ended < rule.minimum else "unknown"
         return f"{subject}: {few} in {window}, so nothing changes; it was {limit}."
