@@ -24,7 +24,7 @@ def pictures(folder: Path) -> None:
             place.mkdir()
             (place / "explore.ipynb").write_text(json.dumps(notebook(CELL)), encoding="utf-8")
             with lab(place, theme=f"JupyterLab {theme}") as server, browser() as chromium:
-                page = chromium.new_page(viewport={"width": 1420, "height": 1300})
+                page = chromium.new_page(viewport={"width": 1420, "height": 1560})
                 page.goto(server.address("explore.ipynb"))
                 driver = Driver(page).run_all()
                 page.keyboard.press("Control+b")
