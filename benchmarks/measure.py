@@ -9,6 +9,12 @@ from statistics import median
 from benchmarks.process import Measured, run
 from benchmarks.suites import Aim, Case, Suite
 
+MEASURED = {
+    *("bytes", "python_seconds", "processor_seconds", "median_seconds", "worst_seconds"),
+    *("growth_mb", "drag_frames"),
+}
+"""Facts that a run measures rather than finds: they differ from run to run."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -18,8 +24,8 @@ class Outcome:
     runs: dict[str, list[Measured]]
 
     def values(self, case: str, measure: str) -> list[float]:
-        if measure == "bytes":
-            return [float(one.facts["bytes"]) for one in self.runs[case]]
+        if measure in MEASURED:
+            return [float(one.facts[measure]) for one in self.runs[case]]
         return [float(getattr(one, measure)) for one in self.runs[case]]
 
     def median(self, case: str, measure: str = "seconds") -> float:
@@ -62,7 +68,7 @@ def check(suite: Suite, runs: dict[str, list[Measured]]) -> None:
     for case, measured in runs.items():
         for one in measured:
             for fact, value in one.facts.items():
-                if fact == "bytes":
+                if fact in MEASURED:
                     continue
                 key = ("" if suite.same_facts else case, fact)
                 if known.setdefault(key, value) != value:

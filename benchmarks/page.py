@@ -56,8 +56,8 @@ def aim_line(outcome: Outcome, aim: Aim) -> str:
     if aim.over:
         shown = f"{value:.2f} times"
     else:
-        unit = {"seconds": "s", "peak_mb": "MB", "bytes": "bytes"}[aim.measure]
-        shown = f"{value:.3f} {unit}" if aim.measure == "seconds" else f"{value:,.0f} {unit}"
+        unit = {"peak_mb": "MB", "growth_mb": "MB", "bytes": "bytes"}.get(aim.measure, "s")
+        shown = f"{value:.3f} {unit}" if unit == "s" else f"{value:,.0f} {unit}"
     verdict = "reached" if value <= aim.at_most else "not reached"
     return f"Aim: {aim.says}. Measured: {shown}, {verdict}."
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from benchmarks.process import ROOT, console, python, run
@@ -209,7 +211,7 @@ def fanout(quick: bool) -> Suite:
     )
 
 
-SUITES = {
+SUITES: dict[str, Callable[[bool], Suite]] = {
     "tally": tally,
     "memory": memory,
     "import": imports,
@@ -217,4 +219,5 @@ SUITES = {
     "reading": reading,
     "report": report,
     "fanout": fanout,
+    "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

@@ -6,6 +6,7 @@ import datetime as dt
 import tempfile
 from pathlib import Path
 
+from docs.explorer_picture import pictures as explorer_pictures
 from senderscore_nb import Selection, charts, open_account, score
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
@@ -67,5 +68,6 @@ if __name__ == "__main__":
     gauge_wall()
     report()
     index()
+    explorer_pictures(PICTURES)
     for picture in sorted(PICTURES.iterdir()):
         print(picture.relative_to(ROOT))

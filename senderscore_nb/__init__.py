@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from senderscore_nb.account import Account, open_account
     from senderscore_nb.change import Window, change
     from senderscore_nb.errors import SenderScoreError
+    from senderscore_nb.explorer import Explorer
     from senderscore_nb.policy import ScoringPolicy, load_policy
     from senderscore_nb.score import score
     from senderscore_nb.selection import Selection
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Account": "account",
+    "Explorer": "explorer",
     "ScoringPolicy": "policy",
     "Selection": "selection",
     "SenderScoreError": "errors",
@@ -50,6 +52,7 @@ _HOMES = {
 
 __all__ = [
     "Account",
+    "Explorer",
     "ScoringPolicy",
     "Selection",
     "SenderScoreError",

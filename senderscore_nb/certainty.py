@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from senderscore_nb.policy import PointCurve, ScoringPolicy
+from senderscore_nb.quantiles import beta_quantiles, limits, shares_above
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -27,7 +28,6 @@ PROBABLE = 0.75
 _NODES = 400  # steps of the grid on which the score's interval is read off
 _CHUNK = 4096
 _LARGE = 5_000  # enrollments from which the posterior is narrower than a cell
-_QUANTILES = 201
 
 
 def quantile(confidence: float) -> float:
@@ -221,24 +221,18 @@ def _joint_below(replies: _Cells, bounces: _Cells, edge: float) -> Array:
 def _by_quantiles(
     counts: npt.NDArray[np.int64], policy: ScoringPolicy, confidence: float
 ) -> tuple[Array, Array, Array]:
-    from scipy.special import betaincinv
-
     replied, reply_n, bounced, bounce_n = counts.T.astype(np.float64)
-    levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
 
     def points(curve: PointCurve, count: Array, n: Array) -> Array:
-        rates = betaincinv(count[:, None] + 0.5, (n - count)[:, None] + 0.5, levels[None, :])
-        shape = rates.shape
+        rates = beta_quantiles(count, n)
         values = pl.select(curve.points(pl.lit(pl.Series(rates.ravel())))).to_series()
-        return np.asarray(values.to_numpy(), dtype=np.float64).reshape(shape)
+        return np.asarray(values.to_numpy(), dtype=np.float64).reshape(rates.shape)
 
     replies = points(policy.reply_points, replied, reply_n)
-    bounces = points(policy.bounce_points, bounced, bounce_n)
-    scores = (replies[:, :, None] + bounces[:, None, :]).reshape(len(counts), -1)
+    bounces = points(policy.bounce_points, bounced, bounce_n)[:, ::-1]
     edges = [band.lower - 1e-9 for band in policy.bands]
-    above = np.column_stack([(scores >= edge).mean(1) for edge in edges] + [np.zeros(len(counts))])
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(scores, [tail, 1 - tail], axis=1)
+    above = np.column_stack([shares_above(replies, bounces, edges), np.zeros(len(counts))])
+    low, high = limits(replies, bounces, (1 - confidence) / 2)
     return low, high, above[:, :-1] - above[:, 1:]
 
 

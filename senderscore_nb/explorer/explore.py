@@ -1,0 +1,227 @@
+"""The explorer as it is used in a notebook."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from senderscore_nb.account import Account
+from senderscore_nb.errors import SenderScoreError
+from senderscore_nb.explorer.code import code_of
+from senderscore_nb.explorer.data import Data, words_of
+from senderscore_nb.explorer.leaving import FORMS, export, picture_html
+from senderscore_nb.explorer.model import Model
+from senderscore_nb.explorer.saving import PLAN, save_as_report, suggested_name
+from senderscore_nb.explorer.state import View
+from senderscore_nb.policy import ScoringPolicy
+from senderscore_nb.safe import write_atomically
+
+if TYPE_CHECKING:
+    from senderscore_nb.explorer.view import Answer, ExplorerWidget
+
+_SETTLED_SECONDS = 3.0
+
+
+class Explorer:
+    """Score drivers by hand: filters, gauges, heatmaps, trend, table and comparison.
+
+    It shows itself as the last line of a cell. Its view is a frozen value (`view`), and everything
+    that the controls do can be done in code as well.
+
+    Args:
+        data: A path or several, an account that was opened, or `Data`; the sample unless given.
+        view: What is shown first.
+        mapping: How headers become columns, where `data` is a path.
+        timezone: The account's time zone, where `data` is a path.
+        roster: A roster file, where `data` is a path.
+        policies: Policies to choose from by name, besides the presets.
+        keep_picture: Keep the last view as static charts below the widget, for a notebook that is
+            read without a kernel.
+        values: Values of the view, such as `teams=["North"]` or `panel="trend"`.
+
+    Raises:
+        SenderScoreError: The data cannot be read, or the view cannot be shown.
+
+    >>> explorer = Explorer(start="2026-08-24", panel="trend")
+    >>> explorer.update(teams=["Nordics"]).undo().view.selection.teams
+    ()
+    """
+
+    def __init__(
+        self,
+        data: str | Path | Sequence[str | Path] | Account | Data = (),
+        view: View | None = None,
+        *,
+        mapping: str = "",
+        timezone: str = "",
+        roster: str = "",
+        policies: Mapping[str, ScoringPolicy] | None = None,
+        keep_picture: bool = True,
+        **values: Any,
+    ) -> None:
+        if isinstance(data, Account):
+            data = Data.of_account(data)
+        elif not isinstance(data, Data):
+            data = Data.of_paths(data, mapping=mapping, timezone=timezone, roster=roster)
+        data.policies.update(policies or {})
+        self.model = Model(data, (view or View()).updated(**values))
+        self._keep_picture = keep_picture
+        self._mark = secrets.token_hex(6)
+        self._widget: ExplorerWidget | None = None
+        self._shown: Any = None
+        self._settling: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def from_link(cls, link: str, data: Any = (), **options: Any) -> Self:
+        """The explorer on the view of a link."""
+        return cls(data, View.from_link(link), **options)
+
+    @property
+    def data(self) -> Data:
+        """What is explored."""
+        return self.model.data
+
+    @property
+    def view(self) -> View:
+        """The view as it is now."""
+        return self.model.view
+
+    @property
+    def widget(self) -> ExplorerWidget:
+        """The widget, for a layout of one's own."""
+        if self._widget is None:
+            from senderscore_nb.explorer.view import ExplorerWidget
+
+            self._widget = ExplorerWidget(self.model, self._handlers(), self._mark)
+            self._widget.after = self._changed
+        return self._widget
+
+    def update(self, **changes: Any) -> Self:
+        """Change some values of the view.
+
+        Raises:
+            SenderScoreError: A change is not valid. The view is as it was.
+        """
+        self.model.update(changes)
+        return self._redrawn()
+
+    def undo(self) -> Self:
+        """Take the last change back."""
+        self.model.undo()
+        return self._redrawn()
+
+    def redo(self) -> Self:
+        """Do again what was undone last."""
+        self.model.redo()
+        return self._redrawn()
+
+    def reset(self) -> Self:
+        """Back to the first view."""
+        self.model.reset()
+        return self._redrawn()
+
+    def code(self) -> str:
+        """The cell that makes the same chart."""
+        return code_of(self.data, self.view)
+
+    def save_as_report(self, name: str, *, plan: str | Path = PLAN, every: str = "week") -> Path:
+        """Add the view to a plan as a report; see `saving.save_as_report`."""
+        return save_as_report(self.data, self.view, name=name, plan=plan, every=every)
+
+    def export(self, path: str | Path) -> Path:
+        """Write what is seen to a file; its ending says how: csv, png, svg or html.
+
+        Raises:
+            SenderScoreError: No such form, nothing to export, or it cannot be written.
+        """
+        path = Path(path)
+        _, content = export(self.data, self.view, path.suffix.removeprefix(".").casefold())
+        try:
+            write_atomically(path, content)
+        except OSError as error:
+            raise SenderScoreError(f"Cannot be written ({error}).", where=str(path)) from None
+        return path
+
+    def picture(self) -> str:
+        """The view as static charts in HTML."""
+        return picture_html(self.data, self.view, self._mark)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import DisplayHandle, display
+
+        display(self.widget)  # type: ignore[no-untyped-call]
+        if self._keep_picture:
+            self._shown = DisplayHandle()  # type: ignore[no-untyped-call]
+            self._shown.display(self._bundle(self.picture()), raw=True)
+
+    def _redrawn(self) -> Self:
+        if self._widget is not None:
+            self._widget.draw()
+            self._changed()
+        return self
+
+    def _handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Answer]]:
+        return {"code": self._say_code, "link": self._say_link, "export": self._say_file,
+                "saving": self._say_saving, "save": self._say_saved}  # fmt: skip
+
+    def _say_code(self, _: Mapping[str, Any]) -> Answer:
+        return {"kind": "code", "text": self.code()}, []
+
+    def _say_link(self, _: Mapping[str, Any]) -> Answer:
+        app = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+        return {"kind": "link", "text": self.view.to_link(), "app": app}, []
+
+    def _say_saving(self, _: Mapping[str, Any]) -> Answer:
+        words = (
+            "Adds this view to a plan of reports. The report's days follow from its period; the "
+            "days of this view say how many weeks a score covers."
+        )
+        name = suggested_name(self.data, self.view)
+        return {"kind": "saving", "words": words, "name": name, "plan": PLAN}, []
+
+    def _say_saved(self, request: Mapping[str, Any]) -> Answer:
+        name, plan, every = (str(request.get(key, "")) for key in ("name", "plan", "every"))
+        try:
+            path = self.save_as_report(name, plan=plan or PLAN, every=every)
+        except Exception as error:
+            return {"kind": "saved", "error": words_of(error)}, []
+        return {"kind": "saved", "text": f"Added {name!r} to {path}."}, []
+
+    def _say_file(self, request: Mapping[str, Any]) -> Answer:
+        form = str(request.get("form"))
+        try:
+            name, content = export(self.data, self.view, form)
+        except Exception as error:
+            frame = self.model.answer({"do": "draw"})
+            return {"kind": "frame", "values": {**frame.values, "error": words_of(error)}}, (
+                frame.buffers
+            )
+        return {"kind": "file", "name": name, "type": FORMS[form]}, [content]
+
+    def _changed(self) -> None:
+        """Once nothing has changed for a while, keep the picture of the view."""
+        if self._shown is None:
+            return
+        if self._settling is not None:
+            self._settling.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._settling = loop.call_later(
+            _SETTLED_SECONDS, lambda: asyncio.ensure_future(self._keep())
+        )
+
+    async def _keep(self) -> None:
+        view = self.view
+        loop = asyncio.get_running_loop()
+        html = await loop.run_in_executor(None, picture_html, self.data, view, self._mark)
+        if view == self.view:
+            self._shown.update(self._bundle(html), raw=True)
+
+    def _bundle(self, html: str) -> dict[str, str]:
+        return {"text/html": html, "text/plain": "The explorer's last view as static charts."}

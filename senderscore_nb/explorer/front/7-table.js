@@ -1,0 +1,173 @@
+// The ranked table, and two selections side by side.
+const COLUMNS = [["name", "Name"], ["score", "Score"], [null, "Interval"], [null, "Band"], ["reply_rate", "Reply rate"], ["bounce_rate", "Bounce rate"], ["ended", "Enrollments"]];
+
+function chip() {
+  const dot = make("i");
+  const text = make("span");
+  return { node: make("span", { class: "chip" }, dot, text), update(row, policy) {
+    dot.style.background = swatch(row, policy);
+    put(dot, "class", row.band === undefined ? "none" : "");
+    say(text, row.score === undefined && row.status === "collecting" ? `Collecting: ${waiting(row)}` : row.verdict);
+  } };
+}
+
+// An interval on the policy's scale, with the score as a tick.
+function bar() {
+  const track = draw("rect", { x: 0, y: 5, width: 100, height: 2, class: "track" });
+  const range = draw("rect", { y: 3, height: 6, rx: 3, class: "range" });
+  const tick = draw("rect", { y: 0, width: 2, height: 12, class: "tick" });
+  return { node: draw("svg", { class: "range", viewBox: "0 0 100 12", preserveAspectRatio: "none", "aria-hidden": "true" }, track, range, tick), update(row, policy) {
+    const on = row.score !== undefined;
+    for (const part of [range, tick]) put(part, "display", on ? null : "none");
+    if (!on) return;
+    const share = (v) => (100 * v) / policy.most;
+    put(range, "x", share(row.low).toFixed(1));
+    put(range, "width", Math.max(share(row.high) - share(row.low), 1).toFixed(1));
+    put(tick, "x", (share(row.score) - 1).toFixed(1));
+    put(range, "fill", swatch(row, policy));
+  } };
+}
+
+class Ranking {
+  constructor(talk, open) {
+    this.open = open;
+    this.pager = new Pager(talk);
+    this.heads = COLUMNS.map(([sort, text], i) => {
+      const head = make("th", { scope: "col", class: i && i !== 3 ? "figure" : "" });
+      if (sort) {
+        head.append(button(text, { class: "sort", onclick: () => {
+          const same = this.view.sort === sort;
+          talk.update({ sort, descending: same ? !this.view.descending : sort !== "name" });
+        } }));
+      } else head.append(text);
+      return head;
+    });
+    this.caption = make("caption");
+    this.rows = make("tbody");
+    this.node = make("div", {}, make("div", { class: "bar" }, this.pager.node),
+      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Ranked table" },
+        make("table", { class: "ranking" }, this.caption, make("thead", {}, make("tr", {}, ...this.heads)), this.rows)));
+  }
+
+  update(frame) {
+    const { list, view, policy } = frame;
+    this.view = view;
+    this.pager.update(list, list.kind === "user" ? "sender" : "sequence");
+    say(this.caption, `${list.kind === "user" ? "Senders" : "Sequences"} by ${SORTS.find(([key]) => key === view.sort)[1].toLowerCase()}, ${view.descending ? "highest" : "lowest"} first`);
+    COLUMNS.forEach(([sort], i) => {
+      if (sort) put(this.heads[i], "aria-sort", sort === view.sort ? (view.descending ? "descending" : "ascending") : "none");
+    });
+    fill(this.rows, list.rows, () => {
+      const name = button("", { class: "link", onclick: () => this.open(cell.row) });
+      const range = bar();
+      const band = chip();
+      const cells = Array.from({ length: 7 }, (_, i) => (i ? make("td", { class: i !== 3 ? "figure" : "" }) : make("th", { scope: "row" })));
+      const texts = [2, 4, 5].map(() => [make("span"), make("small")]);
+      cells[0].append(name);
+      cells[2].append(range.node, texts[0][0]);
+      cells[3].append(band.node);
+      cells[4].append(...texts[1]);
+      cells[5].append(...texts[2]);
+      const cell = { node: make("tr", {}, ...cells), cells, name, range, band, texts };
+      return cell;
+    }, (cell, row) => {
+      cell.row = row;
+      const scored = row.score !== undefined;
+      say(cell.name, row.label);
+      say(cell.cells[1], scored ? row.text : "–");
+      cell.range.update(row, policy);
+      say(cell.texts[0][0], scored ? span(row) : "–");
+      cell.band.update(row, policy);
+      [row.reply, row.bounce].forEach((value, i) => {
+        say(cell.texts[i + 1][0], rate(value));
+        say(cell.texts[i + 1][1], rateSpan(value));
+      });
+      say(cell.cells[6], count(row.ended));
+    });
+  }
+}
+
+class Compare {
+  constructor(talk, open) {
+    this.talk = talk;
+    this.open = open;
+    this.period = choice([], () => this.send());
+    this.team = choice([], () => this.send());
+    this.policy = choice([], () => this.send());
+    this.cards = [0, 1].map(() => {
+      const words = make("p", { class: "words" });
+      const card = new Card();
+      return { words, card, node: make("div", { class: "half" }, words, card.node) };
+    });
+    this.differences = make("tbody");
+    this.rows = make("tbody");
+    const heads = (list) => make("thead", {}, make("tr", {}, ...list.map((text, i) => make("th", { scope: "col", text, class: i ? "figure" : "" }))));
+    this.note = make("p", { class: "hint" });
+    this.teamField = labelled("Team", this.team);
+    this.node = make("div", {},
+      make("div", { class: "bar" }, make("strong", { text: "Compared with" }), labelled("Days", this.period), this.teamField, labelled("Policy there", this.policy)),
+      make("div", { class: "halves" }, ...this.cards.map((one) => one.node)),
+      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Differences" }, make("table", {}, make("caption", { text: "Left minus right" }),
+        heads(["", "Left", "Right", "Difference", "95 % interval", "More than noise"]), this.differences)),
+      this.note,
+      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Side by side" }, make("table", {}, make("caption", { text: "Side by side, in the order of the left" }),
+        heads(["Name", "Left", "Right", "Difference", "Enrollments left", "Enrollments right"]), this.rows)));
+  }
+
+  send() {
+    const { choices } = this.frame.compare;
+    const chosen = choices.find(({ id }) => id === this.period.value);
+    const { users, sequences } = this.frame.view;
+    const teams = this.team.value === "=" ? this.frame.view.teams : this.team.value ? [this.team.value] : [];
+    const usual = this.period.value === "before" && this.team.value === "=" && this.policy.value === this.frame.view.policy;
+    this.talk.update({ other: usual ? null : { users, sequences, teams, start: chosen.start, end: chosen.end, policy: this.policy.value } });
+  }
+
+  update(frame, free, about) {
+    this.frame = frame;
+    const { compare, policy, view } = frame;
+    if (free) {
+      this.period.offer(compare.choices.map(({ id, label }) => [id, label]));
+      this.period.value = compare.chosen;
+      this.team.offer([["=", "As on the left"], ["", "All teams"], ...about.teams.map((name) => [name, name])]);
+      const teams = compare.other.teams;
+      this.team.value = JSON.stringify(teams) === JSON.stringify(view.teams) ? "=" : teams[0] || "";
+      this.policy.offer([...new Set([...about.policies, view.policy, compare.other.policy])].map((name) => [name, name]));
+      this.policy.value = compare.other.policy;
+      show(this.teamField, about.teams.length > 0);
+    }
+    this.cards.forEach((one, i) => {
+      const side = compare.sides[i];
+      say(one.words, `${i ? "Right" : "Left"}: ${side.label}${compare.same_policy ? "" : ` · ${side.policy}`}`);
+      one.card.update({ ...side, label: "" }, side.scale || policy);
+    });
+    const figure = (row, name) => (name === "score" ? (row.score === undefined ? "–" : row.text) : rate(row[name]));
+    fill(this.differences, compare.differences, () => cells(6), ({ list }, one) => {
+      const [left, right] = compare.sides;
+      const known = one.change !== null;
+      const unit = one.name === "score" ? "" : `${THIN}pp`;
+      const sure = !known ? "–" : one.certain ? "yes" : "no";
+      [one.label, figure(left, one.name), figure(right, one.name), known ? signed(one.change) + unit : "–", known ? `${signed(one.low)} to ${signed(one.high)}` : "–", sure]
+        .forEach((text, i) => say(list[i], text));
+    });
+    say(this.note, compare.same_policy ? (compare.shared ? `${plural(compare.shared, "enrollment")} count on both sides; what is shared cannot differ.` : "") : "The two sides are scored with different policies: the difference of scores is one of yardsticks, not of senders.");
+    fill(this.rows, compare.rows, () => {
+      const cell = cells(6);
+      cell.name = button("", { class: "link", onclick: () => this.open(cell.row) });
+      cell.list[0].append(cell.name);
+      return cell;
+    }, (cell, row) => {
+      cell.row = row;
+      say(cell.name, row.label);
+      const { here, there } = row;
+      const both = there && here.score !== undefined && there.score !== undefined;
+      [figure(here, "score"), there ? figure(there, "score") : "–", both ? signed(here.score - there.score) : "–", count(here.ended), there ? count(there.ended) : "0"]
+        .forEach((text, i) => say(cell.list[i + 1], text));
+    });
+  }
+}
+
+function cells(n) {
+  const list = Array.from({ length: n }, (_, i) => (i ? make("td", { class: "figure" }) : make("th", { scope: "row" })));
+  return { node: make("tr", {}, ...list), list };
+}

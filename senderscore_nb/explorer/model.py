@@ -1,0 +1,173 @@
+"""The explorer without a display: data, a view, its history, and what is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from senderscore_nb.errors import SenderScoreError
+from senderscore_nb.explorer.data import Data, words_of
+from senderscore_nb.explorer.frames import Frame, draw
+from senderscore_nb.explorer.kernel import Certainty
+from senderscore_nb.explorer.state import View, preset_days
+
+_REMEMBERED = 200
+
+_KEEPS_PAGE = {"page", "brush_start", "brush_end"}
+
+
+class Model:
+    """A view over data that can be changed, undone and drawn.
+
+    A change that is not valid raises and leaves the view as it was. Changes with the same stroke,
+    as while a slider is dragged, are undone together.
+    """
+
+    def __init__(self, data: Data, view: View | None = None) -> None:
+        view = view or View()
+        data.check_view(view)
+        self.data = data
+        self._start = view
+        self._done: list[View] = [view]
+        self._undone: list[View] = []
+        self._stroke: object = None
+        self._certainty = Certainty()
+        self.notice = ""
+
+    @property
+    def view(self) -> View:
+        """The view as it is."""
+        return self._done[-1]
+
+    @property
+    def can_undo(self) -> bool:
+        """There is a change to undo."""
+        return len(self._done) > 1
+
+    @property
+    def can_redo(self) -> bool:
+        """There is a change that was undone."""
+        return bool(self._undone)
+
+    def update(self, changes: Mapping[str, Any], *, stroke: object = None) -> View:
+        """Change some values of the view.
+
+        Args:
+            changes: Values by key, as in `View.to_parameters`.
+            stroke: Changes in a row with the same stroke are one step for `undo`.
+
+        Raises:
+            SenderScoreError: A change is not valid. The view is as it was.
+        """
+        if set(changes) - _KEEPS_PAGE and "page" not in changes:
+            changes = {**changes, "page": 0}
+        return self.show(self.view.updated(**changes), stroke=stroke)
+
+    def show(self, view: View, *, stroke: object = None) -> View:
+        """Show another view.
+
+        Raises:
+            SenderScoreError: It cannot be shown. The view is as it was.
+        """
+        if view == self.view:
+            return view
+        self.data.check_view(view)
+        if stroke is not None and stroke == self._stroke and self.can_undo:
+            self._done[-1] = view
+        else:
+            self._done = [*self._done, view][-_REMEMBERED:]
+        self._stroke = stroke
+        self._undone = []
+        return view
+
+    def undo(self) -> View:
+        """Take the last change back; nothing happens where there is none."""
+        if self.can_undo:
+            self._undone.append(self._done.pop())
+        self._stroke = None
+        return self.view
+
+    def redo(self) -> View:
+        """Do again what was undone last; nothing happens where nothing was."""
+        if self._undone:
+            self._done.append(self._undone.pop())
+        self._stroke = None
+        return self.view
+
+    def reset(self) -> View:
+        """Back to the view that the explorer opened with; it can be undone."""
+        return self.show(self._start)
+
+    def draw(self) -> Frame:
+        """The frame of the view, with what can be undone."""
+        frame = draw(self.data, self.view, self._certainty)
+        frame.values["can"] = {"undo": self.can_undo, "redo": self.can_redo}
+        return frame
+
+    def answer(self, request: Mapping[str, Any]) -> Frame:
+        """Do what a control asks for and draw the result; an error is a value of the frame.
+
+        Args:
+            request: `do` (update, undo, redo, reset or draw), `changes` and `stroke`.
+        """
+        before = list(self._done)
+        error, self.notice = self.notice, ""
+        try:
+            self._do(request)
+            frame = self.draw()
+        except Exception as mistake:
+            # Whatever it is, it is said beside the widget, which stays on what could be drawn.
+            error = words_of(mistake)
+            self._done = before
+            frame = self._last_drawable()
+        frame.values["error"] = error
+        return frame
+
+    def _last_drawable(self) -> Frame:
+        """The view, or the one before it where it cannot be drawn any more, and so on.
+
+        A policy's file, for instance, may have become invalid since it was chosen.
+        """
+        while self.can_undo:
+            try:
+                return self.draw()
+            except Exception:
+                self._done.pop()
+        try:
+            return self.draw()
+        except Exception:
+            self._done = [View()]
+            return self.draw()
+
+    def _do(self, request: Mapping[str, Any]) -> None:
+        asked = request.get("do")
+        if asked == "update":
+            changes = request.get("changes")
+            if not isinstance(changes, Mapping):
+                raise SenderScoreError("A change without values was asked for.")
+            self.update({str(k): v for k, v in changes.items()}, stroke=request.get("stroke"))
+        elif asked in ("undo", "redo", "reset"):
+            getattr(self, str(asked))()
+        elif asked != "draw":
+            raise SenderScoreError(f"The explorer cannot do {asked!r}.")
+
+    def about(self) -> dict[str, Any]:
+        """What the controls offer: names, days, presets and policies."""
+        data = self.data
+        index = data.index(data.policy(self.view.policy, self.view.date_basis))
+        presets = preset_days(index.first, index.last)
+        return {
+            "users": _options(data.user_labels),
+            "sequences": _options(data.sequence_labels),
+            "teams": data.teams,
+            "first": index.first.isoformat(),
+            "last": index.last.isoformat(),
+            "presets": {k: [str(a), str(b)] for k, (a, b) in presets.items()},
+            "policies": data.policy_names,
+            "bases": data.bases,
+        }
+
+
+def _options(labels: Mapping[str, str]) -> list[dict[str, str]]:
+    ordered = sorted(labels.items(), key=lambda pair: pair[1].casefold())
+    return [{"id": key, "label": name} for key, name in ordered]

@@ -1,0 +1,197 @@
+"""The app through a real Voilà, and the notebooks as they are run and read."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from senderscore_nb.cli import main
+from senderscore_nb.errors import SenderScoreError
+from senderscore_nb.explorer import Data, Explorer, Model, View
+from senderscore_nb.explorer.app import app_notebook, free_port, served
+from tests.browser import browser
+from tests.conftest import ROOT, SAMPLE
+from tests.lab import Driver, stop
+from tests.test_docs import blocks
+
+browser_test = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    log = tmp_path_factory.mktemp("app") / "log.txt"
+    command = [str(Path(sys.executable).with_name("senderscore")), "app", str(SAMPLE)]
+    command += ["--timezone", "Europe/Stockholm", "--port", "0", "--no-browser", "--theme", "dark"]
+    with log.open("w") as errors:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    try:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{20,}", said)
+        assert found, said + log.read_text()
+        port = int(found[0].split(":")[2].split("/")[0])
+        wait_for(port)
+        yield found[0]
+    finally:
+        stop(server)
+
+
+def wait_for(port: int) -> None:
+    import time
+
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the app does not listen")
+
+
+@browser_test
+@pytest.mark.xdist_group("explorer-app")
+def test_the_app_shows_the_view_of_its_address_to_who_has_the_token(address):
+    asked: list[str] = []
+    with browser() as chromium:
+        page = chromium.new_context(viewport={"width": 1200, "height": 1000}).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{address}&panel=table&teams=Nordics")
+        driver = Driver(page).ready()
+        data = Data.of_paths([])
+        view = View.create(panel="table", teams=["Nordics"])
+        n = Model(data, view).draw().values["enrollments"]
+        assert driver.behind.startswith(f"{n} enrollments")
+        assert driver.root.get_attribute("data-mode") == "dark"
+        driver.press("4 weeks")
+        driver.press("Copy link")
+        link = page.locator("dialog textarea").input_value()
+        chosen = View.from_link(link)
+        assert chosen.selection.teams == ("Nordics",)
+        assert (chosen.selection.end - chosen.selection.start).days == 27
+        assert "token" not in link
+        page.goto(f"{address}&teams=Nobody")
+        other = Driver(page).ready()
+        assert "There is no team 'Nobody'" in other.root.get_by_role("alert").inner_text()
+        stranger = chromium.new_context().new_page()
+        stranger.goto(address.split("?")[0])
+        assert stranger.locator(".senderscore-explorer").count() == 0
+        assert "login" in stranger.url
+    outside = [u for u in asked if not u.startswith((address.split("?")[0], "data:", "blob:"))]
+    assert outside == []
+
+
+def test_a_mistake_is_said_before_anything_is_served(tmp_path):
+    got = CliRunner().invoke(main, ["app", str(tmp_path / "none.csv"), "--no-browser"])
+    assert got.exit_code == 2
+    assert "none.csv" in got.output
+    got = CliRunner().invoke(main, ["app", str(SAMPLE), "--timezone", "Mars/Base", "--no-browser"])
+    assert got.exit_code == 2
+    got = CliRunner().invoke(
+        main, ["app", str(SAMPLE), "--timezone", "Europe/Stockholm", "--policy", "hubspot"]
+    )
+    assert got.exit_code == 2
+    assert "hubspot-article" in got.output
+
+
+def test_without_voila_the_app_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "voila.app", None)
+    got = CliRunner().invoke(main, ["app", str(SAMPLE)])
+    assert got.exit_code == 2
+    assert "senderscore-nb[app]" in got.output
+
+
+def test_the_next_free_port_is_taken():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        if port < 65_000:
+            assert free_port(port) > port
+    with pytest.raises(SenderScoreError, match="is free"):
+        free_port(70_000)
+
+
+def test_what_is_asked_of_the_app_stays_data(monkeypatch):
+    evil = "'); import os #"
+    source = app_notebook([evil], {"timezone": evil, "roster": ""})["cells"][0]["source"]
+    import ast
+
+    (call,) = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call)]
+    assert ast.literal_eval(call.keywords[0].value) == {"timezone": evil}
+    monkeypatch.setenv("QUERY_STRING", "token=x&panel=trend&user=1003")
+    explorer = served([str(SAMPLE)], timezone="Europe/Stockholm")
+    assert (explorer.view.panel, explorer.view.user) == ("trend", "1003")
+    monkeypatch.setenv("QUERY_STRING", "colour=red")
+    explorer = served([str(SAMPLE)], timezone="Europe/Stockholm")
+    assert explorer.view == View()
+    assert "colour: this key is unknown" in explorer.model.answer({"do": "draw"}).values["error"]
+    assert explorer.model.answer({"do": "draw"}).values["error"] == ""
+
+
+@pytest.mark.parametrize("name", ["explore", "start"])
+@browser_test
+def test_a_notebook_runs_and_its_html_shows_static_charts(name, tmp_path):
+    import nbformat
+    from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import ExecutePreprocessor
+
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    runner = ExecutePreprocessor(timeout=180, kernel_name="python3")
+    runner.preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
+    assert notebook.metadata["widgets"]  # the state is in it, as nbconvert stores it
+    for stored in (True, False):
+        if not stored:
+            del notebook.metadata["widgets"]
+        html, _ = HTMLExporter().from_notebook_node(notebook)
+        page = tmp_path / f"{name}-{stored}.html"
+        page.write_text(html, encoding="utf-8")
+        with browser() as chromium:
+            reader = chromium.new_context(offline=True).new_page()
+            reader.goto(page.as_uri())
+            pictures = reader.locator("[class^=senderscore-static] img")
+            assert pictures.count() == (1 if name == "explore" else 2)
+            for i in range(pictures.count()):
+                assert pictures.nth(i).is_visible()
+                assert pictures.nth(i).evaluate("(img) => img.naturalWidth") > 400
+
+
+def test_the_pages_code_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    for block in blocks(ROOT / "docs" / "explorer.md", "python"):
+        exec(compile(block, "explorer.md", "exec"), {})  # noqa: S102
+    said = capsys.readouterr().out
+    assert 'teams = ["Nordics"]' in said
+    assert "teams=Nordics&panel=trend&weeks=12" in said
+    assert "charts.trend(scores, policy)" in said
+
+
+def test_an_explorer_is_changed_in_code_as_by_its_controls(tmp_path):
+    explorer = Explorer(panel="trend", keep_picture=False)
+    frames: list[object] = []
+    explorer.widget.send = lambda content, buffers=None: frames.append(content)
+    explorer.update(teams=["Nordics"]).undo().redo()
+    assert len(frames) == 3
+    assert explorer.view == View.create(panel="trend", teams=["Nordics"])
+    assert Explorer.from_link(explorer.view.to_link()).view == explorer.view
+    explorer.reset()
+    assert explorer.view == View.create(panel="trend")
+    assert explorer.widget.about["teams"] == ["Central", "Nordics", "Overseas"]
+    handler = explorer.widget._asked
+    for request, kind in (
+        ({"do": "code"}, "code"),
+        ({"do": "link"}, "link"),
+        ({"do": "saving"}, "saving"),
+        ({"do": "export", "form": "csv"}, "file"),
+        ({"do": "export", "form": "pdf"}, "frame"),
+        ({"do": "save", "name": "!", "plan": str(tmp_path / "p.toml")}, "saved"),
+        ({"do": "update", "changes": {"weeks": 12}}, "frame"),
+        ({}, "frame"),
+    ):
+        handler(None, {**request, "number": 7, "from": "me"}, [])
+        assert (frames[-1]["kind"], frames[-1]["number"], frames[-1]["to"]) == (kind, 7, "me")
+    assert explorer.view.weeks == 12
