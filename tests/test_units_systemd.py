@@ -128,24 +128,24 @@ set -e
 mount -t tmpfs tmpfs /run
 mount --bind "$1" /usr/local/src
 for folder in /mnt "$HOME"; do mount -t tmpfs tmpfs "$folder"; done
-mkdir -p /run/systemd/system "$XDG_RUNTIME_DIR" "$HOME/.config/systemd/user" /mnt/work
+mkdir -p /run/systemd/system "$XDG_RUNTIME_DIR" "$HOME/.config/systemd/user" /mnt/project
 chmod 700 "$XDG_RUNTIME_DIR"
-mount --bind "$1" /mnt/work
-cp /mnt/work/units/* "$HOME/.config/systemd/user"
+mount --bind "$1" /mnt/project
+cp /mnt/project/units/* "$HOME/.config/systemd/user"
 mkdir "$HOME/.config/senderscore"
 printf "SMTP_PASSWORD='s3cret 50%%'\\n" >"$HOME/.config/senderscore/$2.env"
-"$3" --user >/mnt/work/log 2>&1 &
+"$3" --user >/mnt/project/log 2>&1 &
 for wait in $(seq 100); do systemctl --user daemon-reload 2>/dev/null && break; sleep 0.1; done
 cd "$HOME/.config/systemd/user"
 for timer in *.timer; do systemctl --user enable --now "$timer" 2>/dev/null; done
-systemctl --user list-timers --no-pager >/mnt/work/timers
+systemctl --user list-timers --no-pager >/mnt/project/timers
 systemctl --user start *.service
 """
 """Runs a user's systemd where it disturbs nothing, with the units installed as their heads say."""
 
 
 def test_a_real_systemd_calls_the_program_exactly_so(tmp_path):
-    begin, work = apart(), Path("/mnt/work")
+    begin, work = apart(), Path("/mnt/project")
     tool("systemctl")
     systemd = next(
         (p for p in ("/usr/lib/systemd/systemd", "/lib/systemd/systemd") if Path(p).exists()), None

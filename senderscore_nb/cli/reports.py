@@ -27,6 +27,14 @@ _plan = click.option(
     metavar="FILE",
     help="The plan, or its folder.",
 )
+_form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How it is written.",
+)
 _tell = click.option(
     "--tell/--no-tell", default=None, help="Send mails and webhook lines; --due does unless told."
 )
@@ -80,14 +88,7 @@ def run(
 @reports.command("list")
 @_plan
 @click.option("--due", is_flag=True, help="Only the pages that are due now, one by one.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How it is written.",
-)
+@_form
 def list_(plan: str, due: bool, form: str) -> None:
     """The plan's reports, or the pages that are due now."""
     from senderscore_nb.schedule.preview import due_tasks, overview
@@ -121,14 +122,7 @@ def list_(plan: str, due: bool, form: str) -> None:
 
 @reports.command()
 @_plan
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How it is written.",
-)
+@_form
 def status(plan: str, form: str) -> None:
     """Whether all is well: what failed, waits or is missing. Exits with 1 if something is."""
     from senderscore_nb.schedule.status import status_of
