@@ -347,7 +347,7 @@ def test_workers_start_without_secrets():
 def test_the_docs_examples_are_valid():
     text = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
     blocks = [tomllib.loads(b) for b in re.findall(r"```toml\n(.*?)```", text, re.DOTALL)]
-    tables: dict[str, list[object]] = {"mail": [], "webhook": [], "report": []}
+    tables: dict[str, list[object]] = {"mail": [], "webhook": [], "reports": []}
     for block in blocks:
         for name, value in block.items():
             tables[name].append(value)
@@ -356,7 +356,7 @@ def test_the_docs_examples_are_valid():
         MailSettings.model_validate(value)
     for value in tables["webhook"]:
         WebhookSettings.model_validate(value)
-    for (value,) in tables["report"]:
+    for (value,) in tables["reports"]:
         Audience.model_validate(value["tell"])
     for model in (MailSettings, WebhookSettings, Audience, Secret):
         for name in model.model_fields:

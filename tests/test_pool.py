@@ -132,7 +132,9 @@ def test_a_notebook_that_raises_leaves_its_worker_alive(pool, tmp_path):
     good = write_notebook(tmp_path / "good.ipynb", "1 / x")
     html(pool, good, x=1)
     pid = pid_of(pool)
-    with pytest.raises(ReportError, match=r"Cell 3 raised ZeroDivisionError: division by zero"):
+    with pytest.raises(
+        ReportError, match=r"A cell raised ZeroDivisionError: division by zero.*'1 / x'"
+    ):
         html(pool, good, x=0)
     html(pool, good, x=1)
     assert pid_of(pool) == pid

@@ -165,7 +165,7 @@ def test_data_that_ends_too_early_is_waited_for(tmp_path):
     project = make_project(tmp_path, weeks=11)
     outcome = run(project)
     assert outcome.waiting == [
-        (f"weekly {WEEK}", f"The data ends on 2026-11-15, and {WEEK} on 2026-11-22.")
+        (f"weekly {WEEK}", f"The data ends on 2026-11-15; {WEEK} ends on 2026-11-22.")
     ]
     assert outcome.is_well
     assert pages_of(project) == []
@@ -186,8 +186,9 @@ def test_the_data_may_end_some_days_before_the_period(tmp_path, gap, made):
 
 def test_by_hand_it_is_made_from_what_there_is_and_again(tmp_path):
     project = make_project(tmp_path, weeks=11)
-    outcome = run_report_for(project, "weekly", WEEK, now=NOW)
-    assert "ends on 2026-11-15, before 2026-W47 begins" in outcome.failed[0].ended["error"]
+    with pytest.raises(PlanError, match="ends on 2026-11-15, before 2026-W47 begins"):
+        run_report_for(project, "weekly", WEEK, now=NOW)
+    assert history_of(project).runs == {}
     first = run_report_for(project, "weekly", "2026-W46", now=NOW)
     second = run_report_for(project, "weekly", "2026-W46", now=NOW)
     assert len(first.made) == len(second.made) == 1

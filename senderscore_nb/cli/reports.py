@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import zoneinfo
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +71,7 @@ def run(
         raise click.UsageError("--for goes with the NAME of a report.")
     project = _project(plan)
     if dry_run:
-        _say_plan(project, name, period)
+        _say_plan(project, name, period, tell)
         return
     try:
         with _watched() as watch:
@@ -99,6 +100,7 @@ def list_(plan: str, due: bool, form: str) -> None:
         rows = [task.plain() for task in due_tasks(project, now)[0]]
         shown: tuple[str, ...] = ("report", "period", "label", "name")
     else:
+        zone = zoneinfo.ZoneInfo(project.plan.zone)
         rows = [
             {
                 "report": row.report.name,
@@ -107,7 +109,7 @@ def list_(plan: str, due: bool, form: str) -> None:
                 "each": row.report.each or "all",
                 "newest": row.newest,
                 "state": row.state,
-                "next_due": row.next_due.isoformat(timespec="minutes"),
+                "next_due": row.next_due.astimezone(zone).isoformat(timespec="minutes"),
             }
             for row in overview(project, now)
         ]
@@ -199,11 +201,14 @@ def _project(plan: str) -> Project:
     return Project.open(plan)
 
 
-def _say_plan(project: Project, name: str | None, period: str | None) -> None:
+def _say_plan(project: Project, name: str | None, period: str | None, tell: bool | None) -> None:
     from senderscore_nb.schedule.preview import dry_run, dry_run_of
 
     now = dt.datetime.now(dt.UTC)
-    rows = dry_run_of(project, name, period or "", now) if name else dry_run(project, now)
+    if name:
+        rows = dry_run_of(project, name, period or "", now, tell=bool(tell))
+    else:
+        rows = dry_run(project, now, tell=tell is not False)
     if rows:
         _table([row._asdict() for row in rows])
     else:

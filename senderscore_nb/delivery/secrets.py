@@ -43,6 +43,16 @@ class Secret(BaseModel):
     keyring: str = ""
     file: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_place(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(
+                'a plan holds no secret, only where it is kept: write { env = "NAME" }, '
+                '{ keyring = "service/user" } or { file = "path" }'
+            )
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if sum(map(bool, (self.env, self.keyring, self.file))) != 1:

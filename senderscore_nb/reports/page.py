@@ -60,11 +60,12 @@ class PageExporter(TemplateExporter):
         self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page of an executed notebook."""
-        page = build_page(nb, (resources or {}).get("notices", ()))
+        given = resources or {}
+        page = build_page(nb, given.get("notices", ()), title=given.get("title", ""))
         return super().from_notebook_node(nb, {**(resources or {}), "page": page}, **kw)
 
 
-def render_page(notebook: Any, notices: Sequence[Notice] = ()) -> str:
+def render_page(notebook: Any, notices: Sequence[Notice] = (), *, title: str = "") -> str:
     """The HTML page of an executed notebook.
 
     Charts are shown through the runtime and, without scripts and on paper, as pictures. Outputs of
@@ -73,23 +74,24 @@ def render_page(notebook: Any, notices: Sequence[Notice] = ()) -> str:
     Args:
         notebook: A notebook node with outputs.
         notices: What stands on top.
+        title: Its heading; the notebook's own unless given.
     """
     exporter = PageExporter()  # type: ignore[no-untyped-call]
-    html, _ = exporter.from_notebook_node(notebook, {"notices": notices})
+    html, _ = exporter.from_notebook_node(notebook, {"notices": notices, "title": title})
     return html
 
 
-def build_page(notebook: Any, notices: Sequence[Notice] = ()) -> dict[str, Any]:
+def build_page(notebook: Any, notices: Sequence[Notice] = (), *, title: str = "") -> dict[str, Any]:
     """What the template fills in."""
     figures: list[dict[str, Any]] = []
     sections = [Section("")]
-    title = "Report"
+    own = "Report"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             html = prose_of(cell)
             for level, heading, rest in headings(html):
                 if level == 1:
-                    title = heading
+                    own = heading
                 elif level == 2:
                     sections.append(Section(heading, _anchor(heading, len(sections))))
                 elif heading:
@@ -111,7 +113,7 @@ def build_page(notebook: Any, notices: Sequence[Notice] = ()) -> dict[str, Any]:
         allow_nan=False,
     )
     return {
-        "title": title,
+        "title": title or own,
         "notices": notices,
         "lead": sections[0].blocks,
         "sections": sections[1:],

@@ -16,6 +16,7 @@ from senderscore_nb.reports.notebooks import own_folder
 from senderscore_nb.reports.outputs import summary_of, title_of
 from senderscore_nb.reports.page import render_page
 from senderscore_nb.reports.pool import WorkerPool
+from senderscore_nb.safe import shown
 
 Progress = Callable[[int, int], None]
 
@@ -29,12 +30,14 @@ class Job:
         parameters: Values for its parameters cell: JSON values, days as ISO text.
         notices: What stands on top of the page.
         mailed: Whether a mail about it is wanted as well.
+        about: Whom it is about, where it is one of several; stands behind the title.
     """
 
     notebook: Path
     parameters: Mapping[str, Any] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     mailed: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ class PoolRunner:
                         "notebook": notebook,
                         "notices": [vars(notice) for notice in job.notices],
                         "mail": job.mailed,
+                        "about": job.about,
                     }
                 )
             worker.finish()
@@ -127,8 +131,11 @@ class PoolRunner:
 def rendered(notebook: Any, job: Job) -> Made:
     """The page of an executed notebook, with its twin and, where one is wanted, its mail."""
     twin = summary_of(notebook, job.notices)
-    mail = mail_body(notebook, twin, notices=job.notices) if job.mailed else None
-    return Made(render_page(notebook, job.notices), title_of(notebook), twin, mail)
+    title = f"{title_of(notebook)}, {job.about}" if job.about else title_of(notebook)
+    mail = None
+    if job.mailed:
+        mail = mail_body(notebook, twin, notices=job.notices, title=title)
+    return Made(render_page(notebook, job.notices, title=title), title, twin, mail)
 
 
 def _beside(job: Job) -> str:
@@ -160,9 +167,9 @@ def _execute(job: Job, engine_name: str, **options: Any) -> Any:
         if isinstance(kind, type) and issubclass(kind, errors.SenderScoreError):
             raise ReportError(_plain(error.evalue)) from None
         raise ReportError(
-            f"Cell {error.exec_count} raised {error.ename}: {_plain(error.evalue)}.",
+            f"A cell raised {error.ename}: {_plain(error.evalue)}.",
             where=where,
-            hint="Run the notebook in JupyterLab to see where.",
+            hint=f"The cell begins with {_first_line(error.source)!r}.",
         ) from None
     except ReportError as error:
         error_type = type(error)
@@ -171,6 +178,11 @@ def _execute(job: Job, engine_name: str, **options: Any) -> Any:
         raise ReportError(
             f"The notebook could not be run ({_plain(str(error))}).", where=where
         ) from None
+
+
+def _first_line(source: object) -> str:
+    lines = str(source).strip().splitlines()
+    return shown(lines[0], most=80) if lines else ""
 
 
 def _plain(text: str) -> str:

@@ -20,7 +20,7 @@ from senderscore_nb.reports.blocks import (
 )
 from senderscore_nb.reports.frame import HISTORY_WEEKS, Measure, ReportFrame
 from senderscore_nb.reports.provenance import facts, inputs
-from senderscore_nb.reports.words import SINCE, band_counts, changed, standing
+from senderscore_nb.reports.words import SINCE, band_counts, changed, standing, together
 
 _HEATMAP_WEEKS = 13
 
@@ -38,7 +38,7 @@ class WeeklyReport(ReportFrame):
         return Prose(
             [
                 *self.opening,
-                standing(everyone, "Everyone together"),
+                standing(everyone, together(everything=self.selection.is_everything)),
                 band_counts(self.senders, self.policy),
             ],
             kind="lead",

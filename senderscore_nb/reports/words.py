@@ -41,6 +41,11 @@ def rate(row: Mapping[str, Any], name: str) -> str:
     return interval_text(*(percent(row[f"{name}{end}"]) for end in ("", "_low", "_high")))
 
 
+def together(*, everything: bool) -> str:
+    """All senders of a report, or those that it selects."""
+    return "Everyone together" if everything else "All selected together"
+
+
 def standing(row: Mapping[str, Any], who: str) -> str:
     """Where someone stands, in one sentence."""
     n = plural(row["ended"], "ended enrollment")

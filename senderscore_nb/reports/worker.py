@@ -81,7 +81,9 @@ class Worker:
 
     def _render(self, message: Message) -> Message:
         notices = tuple(Notice(**notice) for notice in message["notices"])
-        job = self._runners.Job(Path(), notices=notices, mailed=message["mail"])
+        job = self._runners.Job(
+            Path(), notices=notices, mailed=message["mail"], about=message["about"]
+        )
         notebook = self._node(message["notebook"])  # type: ignore[no-untyped-call]
         made = self._runners.rendered(notebook, job)
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from senderscore_nb.errors import ContractError, SelectionError
 from senderscore_nb.periods import Period
 from senderscore_nb.policy import load_policy
@@ -31,6 +33,9 @@ class Alerting:
     def __init__(self, project: Project, source: Source, ledger: Ledger, history: History) -> None:
         self._project, self._source = project, source
         self._ledger, self._history = ledger, history
+        roster = source.account.roster
+        pairs = [] if roster is None else roster.select("user_id", "team").drop_nulls().iter_rows()
+        self._teams: dict[str, str] = dict(pairs)
         self._by_period: dict[str, tuple[Alert, ...]] = {}
 
     def notices(self, task: Task) -> tuple[Notice, ...]:
@@ -49,9 +54,13 @@ class Alerting:
             text = self._source.redactor.text(f"The alerts could not be judged. {error}")
             return (Notice("alert", text),)
         return tuple(
-            Notice("over" if alert.state == "over" else "alert", alert.sentence, alert.to_dict())
+            Notice(
+                "over" if alert.state == "over" else "alert",
+                f"{alert.rule}: {alert.sentence}",
+                alert.to_dict(),
+            )
             for alert in alerts
-            if concerns(alert, task)
+            if concerns(alert, task, self._teams)
         )
 
     def _alerts(self, period: Period) -> tuple[Alert, ...]:
@@ -85,9 +94,28 @@ class Alerting:
         return rule.model_copy(update={"selection": selection})
 
 
-def concerns(alert: Alert, task: Task) -> bool:
-    """Whether an alert belongs on a page: all on a page about all, else those about its subject."""
-    each = task.report.each
-    if each in ("", "row"):
-        return True
-    return alert.scope == each and alert.key == task.instance.key
+def concerns(alert: Alert, task: Task, teams: Mapping[str, str]) -> bool:
+    """Whether an alert belongs on a page: whom it is about must be among whom the page is about.
+
+    Alerts about senders, teams and everyone count all sequences, so they do not belong on a page
+    about some of them.
+
+    Args:
+        alert: The alert.
+        task: The page.
+        teams: The team of each sender.
+    """
+    users, of, sequences = (
+        task.parameters.get(name) or [] for name in ("users", "teams", "sequences")
+    )
+    match alert.scope:
+        case "sequence":
+            return not users and not of and (not sequences or alert.key in sequences)
+        case "user":
+            team = teams.get(alert.key)
+            on_it = (not users or alert.key in users) and (not of or team in of)
+        case "team":
+            on_it = not users and (not of or alert.key in of)
+        case "everyone":
+            on_it = not users and not of
+    return on_it and not sequences

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from senderscore_nb.reports.words import standing
+from senderscore_nb.reports.words import standing, together
 
 _ROWS = ("everyone", "senders", "sender")
 _KEPT = (
@@ -55,9 +55,17 @@ def rows_of(headline: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     ]
 
 
-def in_words(headline: Mapping[str, Any]) -> str:
-    """Where everyone, or the one sender, stands; empty where the report does not say."""
-    for name, who in (("everyone", "Everyone together"), ("sender", "")):
+def in_words(headline: Mapping[str, Any], *, everything: bool = True) -> str:
+    """Where everyone, or the one sender, stands; empty where the report does not say.
+
+    Args:
+        headline: What was kept.
+        everything: The report selects nobody in particular.
+    """
+    for name, who in (
+        ("everyone", together(everything=everything)),
+        ("sender", ""),
+    ):
         rows = rows_of(headline, name)
         if len(rows) == 1:
             (row,) = rows

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import nbformat
 import polars as pl
 from markupsafe import Markup
 
@@ -20,19 +19,19 @@ from senderscore_nb.periods import Period
 from senderscore_nb.policy import ScoringPolicy, parse_policy
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.blocks import Column, Figure, Prose, Table, day
+from senderscore_nb.reports.composed import Block, notebook_of
 from senderscore_nb.reports.page import render_page
 from senderscore_nb.reports.words import plural
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.schedule.headline import in_words, rows_of
 from senderscore_nb.schedule.history import Batch, History, Instance, Run, Target, newest_last
+from senderscore_nb.schedule.ledger import Record
 
 INDEX = "index.html"
 
 _MOST_GAUGES = 24
 _PERIODS = 26
 _LEAST_POINTS = 3
-
-Block = Prose | Table | Figure
 
 
 def write_index(output: Path, history: History) -> None:
@@ -57,7 +56,7 @@ def index_page(history: History) -> str:
     ]
     parts += [(f"Report {name}", index.report(name)) for name in index.names]
     parts.append(("Messages", index.messages()))
-    return render_page(_notebook("Sender score reports", [p for p in parts if p[1]]))
+    return render_page(notebook_of("Sender score reports", [p for p in parts if p[1]]))
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ class _Index:
         if any(end["provisional_since"] for end in ends):
             state += ", provisional"
         alerts = {alert["text"] for end in ends for alert in end["alerts"] or ()}
-        said = in_words(ends[0]["headline"] or {}) if len(ends) == 1 else ""
+        said = _said(ends[0]) if len(ends) == 1 else ""
         if alerts:
             said = f"{plural(len(alerts), 'alert')}. {said}".strip()
         newest = max((run.at for run in made), default=None)
@@ -266,25 +265,9 @@ class _Index:
             return None  # of a later version of this program
 
 
-def _notebook(title: str, parts: Iterable[tuple[str, list[Block]]]) -> Any:
-    """Blocks as the notebook that would have shown them."""
-    v4 = nbformat.v4
-    cells = [v4.new_markdown_cell(f"# {title}")]  # type: ignore[no-untyped-call]
-    for heading, blocks in parts:
-        if heading:
-            cells.append(v4.new_markdown_cell(f"## {heading}"))  # type: ignore[no-untyped-call]
-        outputs = [
-            v4.new_output("display_data", data=_data(block))  # type: ignore[no-untyped-call]
-            for block in blocks
-        ]
-        cells.append(v4.new_code_cell("", outputs=outputs))  # type: ignore[no-untyped-call]
-    return v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
-
-
-def _data(block: Block) -> dict[str, Any]:
-    if isinstance(block, Figure):
-        return block._repr_mimebundle_()
-    return {"text/html": block._repr_html_()}
+def _said(end: Record) -> str:
+    everything = end["selection"] in (None, "everything")
+    return in_words(end["headline"] or {}, everything=everything)
 
 
 def _table(rows: Sequence[tuple[str, ...]], names: Sequence[str], caption: str) -> Table:

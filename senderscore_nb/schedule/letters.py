@@ -97,7 +97,9 @@ def _line(project: Project, batch: Batch, history: History) -> str:
         parts.append(f"{failed} failed")
     line = ", ".join(parts) + "."
     if len(targets) == 1 and made and made[0].ended:
-        line += f" {in_words(made[0].ended['headline'] or {})}"
+        end = made[0].ended
+        everything = end["selection"] in (None, "everything")
+        line += f" {in_words(end['headline'] or {}, everything=everything)}"
     texts = {a["text"]: a["kind"] for run in made if run.ended for a in run.ended["alerts"] or ()}
     if alerts := sum(kind == "alert" for kind in texts.values()):
         line += f" {plural(alerts, 'alert')}."

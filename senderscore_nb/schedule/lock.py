@@ -14,6 +14,19 @@ class BusyError(RunError):
     """Another run is at work in the same folder."""
 
 
+def is_held(output: Path) -> bool:
+    """Whether a run is at work in a folder."""
+    if not (output / FOLDER / "lock").exists():
+        return False
+    try:
+        with held(output):
+            return False
+    except BusyError:
+        return True
+    except RunError:
+        return False
+
+
 @contextmanager
 def held(output: Path, *, wait_seconds: float = 0) -> Iterator[None]:
     """The folder's lock. The system gives it back when its process ends, however that ends.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from senderscore_nb.delivery.secrets import Scrubber, environment_without
-from senderscore_nb.errors import SenderScoreError
+from senderscore_nb.errors import PlanError, SenderScoreError
 from senderscore_nb.policy import ScoringPolicy, load_policy
 from senderscore_nb.reports.blocks import Notice
 from senderscore_nb.reports.pool import WorkerPool
@@ -136,8 +136,7 @@ class Making:
         """The data, or None where it cannot be read; then every batch waits for it."""
         privacy = self.project.plan.privacy
         try:
-            key = privacy.key.read(self.project.folder).get_secret_value() if privacy.key else ""
-            return read_source(self.project, policy, key.encode(), progress=self.watch.say)
+            return read_source(self.project, policy, self.project.key(), progress=self.watch.say)
         except SenderScoreError as error:
             self.unread = self._scrubber.scrub(error)
             if privacy.redact != "none":  # what is quoted may be a name
@@ -149,8 +148,13 @@ class Making:
     def _tasks(self, batch: DueBatch, source: Source, policy: ScoringPolicy) -> list[Task]:
         gap = dt.timedelta(days=self.project.plan.data.gap_days)
         through = source.account.through
+        if batch.how == "asked" and (through is None or through < batch.period.start):
+            raise PlanError(
+                f"The data ends on {through}, before {batch.period.name} begins.",
+                hint="Read a newer export, or ask for an earlier period.",
+            )
         if batch.how == "due" and (through is None or through < batch.period.end - gap):
-            reason = f"The data ends on {through}, and {batch.period.name} on {batch.period.end}."
+            reason = f"The data ends on {through}; {batch.period.name} ends on {batch.period.end}."
             self._wait(batch, reason)
             return []
         batch = replace(batch, report=redacted(batch.report, source))
@@ -251,7 +255,7 @@ class Making:
         status, ended = "made", {}
         try:
             mailed = task.report.tell.by_mail and (self.tell or task.how == "due")
-            job = Job(task.notebook, task.parameters, notices, mailed)
+            job = Job(task.notebook, task.parameters, notices, mailed, task.about)
             made = runner.make(job)
             ended = self._kept(task, made, source, notices, run_id)
         except CancelledError as error:
@@ -288,6 +292,7 @@ class Making:
             "twin": f"{task.page}.json" if written.twin else None,
             "sha256": hashlib.sha256(content).hexdigest(),
             "bytes": len(content),
+            "selection": (made.twin or {}).get("selection"),
             "provisional_since": (made.twin or {}).get("provisional_since"),
             "alerts": [{"kind": n.kind, "text": n.text} for n in notices],
             "headline": shown_numbers(headline_of(made.twin)),

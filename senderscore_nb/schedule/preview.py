@@ -11,7 +11,7 @@ from senderscore_nb.policy import load_policy
 from senderscore_nb.schedule.due import DueBatch, due
 from senderscore_nb.schedule.history import History
 from senderscore_nb.schedule.ledger import Ledger
-from senderscore_nb.schedule.letters import told_of
+from senderscore_nb.schedule.letters import MAIL, told_of
 from senderscore_nb.schedule.plan import ReportPlan
 from senderscore_nb.schedule.project import Project
 from senderscore_nb.schedule.reading import Source, read_source
@@ -62,10 +62,8 @@ def due_tasks(project: Project, now: dt.datetime) -> tuple[list[Task], Source | 
 
 def tasks_in(project: Project, batches: Sequence[DueBatch]) -> tuple[list[Task], Source]:
     """The pages of batches, and the data they would be made from."""
-    privacy = project.plan.privacy
-    key = privacy.key.read(project.folder).get_secret_value() if privacy.key else ""
     first = load_policy(project.policy(batches[0].report.policy))
-    source = read_source(project, first, key.encode())
+    source = read_source(project, first, project.key())
     tasks: list[Task] = []
     for batch in batches:
         policy = load_policy(project.policy(batch.report.policy))
@@ -78,21 +76,28 @@ def tasks_in(project: Project, batches: Sequence[DueBatch]) -> tuple[list[Task],
     return tasks, source
 
 
-def dry_run(project: Project, now: dt.datetime) -> list[Planned]:
+def dry_run(project: Project, now: dt.datetime, *, tell: bool = True) -> list[Planned]:
     """What a run would make, and what would go to whom.
 
     Raises:
         SenderScoreError: The plan or its data cannot be read.
     """
     tasks, source = due_tasks(project, now)
-    return _rows(tasks, source) if source else []
+    return _rows(project, tasks, source, tell=tell) if source else []
 
 
-def _rows(tasks: Sequence[Task], source: Source) -> list[Planned]:
+def _rows(project: Project, tasks: Sequence[Task], source: Source, *, tell: bool) -> list[Planned]:
     rows: list[Planned] = []
+    history = History.of(Ledger(project.output).records())
     for task in tasks:
+        if not tell:
+            rows.append(Planned(f"{task.page}.html", "", "nobody is told"))
+            continue
         page, told = f"{task.page}.html", told_of(task, source)
-        rows += [Planned(page, r.address, r.reason) for r in told.recipients]
+        for to, reason in told.recipients:
+            had = history.told.get((task.target, MAIL, to.casefold()))
+            sent = had is not None and had["status"] == "sent"
+            rows.append(Planned(page, to, f"{reason} (was told before)" if sent else reason))
         rows += [Planned(page, "", problem) for problem in told.problems]
         if task.report.tell.webhook:
             rows.append(Planned(page, "webhook", "one line for all pages of the report"))
@@ -101,7 +106,9 @@ def _rows(tasks: Sequence[Task], source: Source) -> list[Planned]:
     return rows
 
 
-def dry_run_of(project: Project, name: str, period: str, now: dt.datetime) -> list[Planned]:
+def dry_run_of(
+    project: Project, name: str, period: str, now: dt.datetime, *, tell: bool = False
+) -> list[Planned]:
     """What a run of one report would make, and what would go to whom.
 
     Raises:
@@ -110,7 +117,7 @@ def dry_run_of(project: Project, name: str, period: str, now: dt.datetime) -> li
     project.check()
     report = project.plan.report(name)
     about = Period.parse(period) if period else report.newest_due(now, project.plan.zone)
-    return _rows(*tasks_in(project, [DueBatch(report, about, now, None)]))
+    return _rows(project, *tasks_in(project, [DueBatch(report, about, now, None)]), tell=tell)
 
 
 def overview(project: Project, now: dt.datetime) -> list[Next]:

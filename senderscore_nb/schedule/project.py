@@ -26,6 +26,9 @@ GIVEN = (
 )
 """Parameters that a run fills in, where the notebook has them."""
 
+LEAST_KEY = 16
+"""Characters of a key below which names could be found by trying keys."""
+
 _NEEDED = {"user": "users", "team": "teams", "sequence": "sequences"}
 
 
@@ -100,6 +103,25 @@ class Project:
             "timezone": data.timezone,
             "roster": self.resolve(data.roster),
         }
+
+    def key(self) -> bytes:
+        """The key of the pseudonyms; empty where the plan replaces nothing.
+
+        Raises:
+            SecretError: It cannot be read.
+            PlanError: It is too short to keep anything hidden.
+        """
+        privacy = self.plan.privacy
+        if privacy.redact == "none" or privacy.key is None:
+            return b""
+        key = privacy.key.read(self.folder).get_secret_value().strip()
+        if len(key) < LEAST_KEY:
+            raise PlanError(
+                f"privacy.key: expected {LEAST_KEY} characters or more, found {len(key)}.",
+                where=str(self.path),
+                hint="Make one: python -c 'import secrets; print(secrets.token_hex(32))'",
+            )
+        return key.encode()
 
     @property
     def secrets(self) -> tuple[Secret, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import glob
 import gzip
 import json
 import shutil
@@ -18,7 +19,7 @@ from senderscore_nb.policy import load_policy
 from senderscore_nb.reports.notebooks import find_notebook, notebook_names
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.sample import EXPORT, LAST_DAY, ROSTER, TIMEZONE, write_sample
-from senderscore_nb.schedule.plan import PLAN_NAME
+from senderscore_nb.schedule.plan import PLAN_NAME, parse_plan
 from senderscore_nb.schedule.project import Project
 
 _IGNORED = (
@@ -60,14 +61,18 @@ def start_project(
             hint="Name a new folder.",
         )
     zone = timezone or ("" if sources else TIMEZONE)
+    for source in sources:
+        if not glob.glob(str(Path(source).expanduser())):  # noqa: PTH207
+            raise PlanError("There is nothing to read here.", where=source)
     own = [str(Path(source).expanduser().absolute()) for source in sources]
     texts = {
         PLAN_NAME: _plan(own or ["data"], zone, roster="" if sources else f"data/{ROSTER}"),
         "policy.toml": load_policy().model_copy(update={"name": "mine"}).to_toml(),
-        "README.md": _template("README.md"),
+        "README.md": _readme(own),
         ".gitignore": _IGNORED,
         **{path: find_notebook(name).read_text("utf-8") for path, name in notebooks.items()},
     }
+    parse_plan(texts[PLAN_NAME], where="--timezone")
     try:
         for name, text in texts.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +84,7 @@ def start_project(
     Project.open(folder).check()
     return [
         *(str(folder / name) for name in names),
+        *([] if zone else ["No --timezone was given: reports are due by the clock of UTC."]),
         f"Next: cd {folder} && senderscore reports run --due",
     ]
 
@@ -93,6 +99,15 @@ def _plan(source: Sequence[str], timezone: str, *, roster: str) -> str:
     for place, value in quoted.items():
         text = text.replace(place, value)
     return text
+
+
+def _readme(sources: Sequence[str]) -> str:
+    text = _template("README.md")
+    if not sources:
+        return text
+    rows = "\n".join(f"| `{source}` | the exports that are read |" for source in sources)
+    text = text.replace("| `data/` | the exports that are read |", rows)
+    return text.replace("Put new exports into `data/` beside", "Put new exports there, beside")
 
 
 def _template(name: str) -> str:

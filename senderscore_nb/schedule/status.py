@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from senderscore_nb.errors import PlanError
 from senderscore_nb.reports.words import plural
 from senderscore_nb.schedule.due import due
 from senderscore_nb.schedule.history import History, Run, Target
 from senderscore_nb.schedule.keep import Kept, pages
 from senderscore_nb.schedule.ledger import Ledger
+from senderscore_nb.schedule.lock import is_held
 from senderscore_nb.schedule.outbox import Outbox
 from senderscore_nb.schedule.project import Project
+
+_PATIENCE = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Status:
         due: Batches that are due now.
         unsent: Letters that are not sent to everybody yet.
         uncertain: Messages of which nobody knows whether they arrived.
+        problems: What the plan names and is not there, and what has waited for long.
+        at_work: A run is at work just now.
     """
 
     pages: tuple[Kept, ...]
@@ -34,6 +41,8 @@ class Status:
     due: tuple[str, ...]
     unsent: tuple[str, ...]
     uncertain: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    at_work: bool = False
 
     @property
     def damaged(self) -> tuple[Kept, ...]:
@@ -42,13 +51,15 @@ class Status:
 
     @property
     def is_well(self) -> bool:
-        """Nothing failed, is damaged, or is unsent. What is due or waits is not a fault."""
-        return not (self.failed or self.damaged or self.unsent)
+        """Nothing failed, is damaged, unsent, missing, or waits for more than a day."""
+        return not (self.failed or self.damaged or self.unsent or self.problems)
 
     @property
     def lines(self) -> list[str]:
         """In words."""
         lines = [f"{plural(len(self.pages), 'page')}; {plural(len(self.due), 'report')} due."]
+        lines += ["A run is at work."] if self.at_work else []
+        lines += self.problems
         lines += [
             f"{' '.join(filter(None, run.target))}: {run.status}. "
             f"{run.ended['error'] if run.ended else ''}".strip()
@@ -82,6 +93,8 @@ class Status:
             ],
             "unsent": list(self.unsent),
             "uncertain": list(self.uncertain),
+            "problems": list(self.problems),
+            "at_work": self.at_work,
         }
 
 
@@ -98,9 +111,11 @@ def status_of(project: Project, now: dt.datetime) -> Status:
         if any(report.name == name for report in project.plan.reports)
         for instance in instances
     }
-    latest = [
-        run for target in history.runs if target in planned and (run := history.latest(target))
-    ]
+    at_work = is_held(project.output)
+    # What is being made just now has no end yet, and is no fault.
+    broken = ("failed", "cancelled") if at_work else ("failed", "cancelled", "interrupted")
+    runs = [history.latest(target) for target in history.runs if target in planned]
+    latest = [run for run in runs if run and run.status in broken]
     unsure = [
         f"{channel} about {' '.join(filter(None, target))}"
         for (target, channel, _), record in history.told.items()
@@ -108,7 +123,7 @@ def status_of(project: Project, now: dt.datetime) -> Status:
     ]
     return Status(
         tuple(pages(project.output, history)),
-        tuple(run for run in latest if run.status != "made"),
+        tuple(latest),
         tuple(
             (f"{name} {period}", str(record["reason"]))
             for (name, period), record in history.waiting.items()
@@ -116,4 +131,16 @@ def status_of(project: Project, now: dt.datetime) -> Status:
         tuple(" ".join(batch.key) for batch in due(project.plan, now, history).batches),
         tuple(" ".join(filter(None, letter.target)) for letter in Outbox(project.output).letters()),
         tuple(dict.fromkeys(unsure)),
+        tuple(_problems(project, history, now)),
+        at_work,
     )
+
+
+def _problems(project: Project, history: History, now: dt.datetime) -> Iterator[str]:
+    try:
+        project.check()
+    except PlanError as error:
+        yield str(error)
+    for (name, period), record in history.waiting.items():
+        if now - record.at > _PATIENCE:
+            yield f"{name} {period} has waited since {record.at:%Y-%m-%d}: the data does not come."

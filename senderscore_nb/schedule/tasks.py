@@ -56,6 +56,16 @@ class Task:
         return Target(self.report.name, self.period.name, self.instance.key)
 
     @property
+    def about(self) -> str:
+        """Whom it is about, as its title says it; a sender's own page says so itself."""
+        word = {"team": "team ", "sequence": "sequence "}.get(self.report.each, "")
+        return (
+            f"{word}{self.instance.label}"
+            if self.report.each in ("team", "sequence", "row")
+            else ""
+        )
+
+    @property
     def title(self) -> str:
         """What it is called in messages."""
         about = f" for {self.instance.label}" if self.instance.label else ""

@@ -91,11 +91,8 @@ class _Teller:
         self.history = History.of(ledger.records())
         self.told = self.history.told
         self.reports = {report.name: report for report in project.plan.reports}
-        privacy = project.plan.privacy
-        self._shown = Redactor("none", b"")
-        if privacy.redact == "people" and privacy.key:
-            key = privacy.key.read(project.folder).get_secret_value()
-            self._shown = Redactor("contacts", key.encode())
+        hides = project.plan.privacy.redact == "people"
+        self._shown = Redactor("contacts" if hides else "none", project.key())
         for message, record in list(self.told.items()):
             if record.event == "telling":
                 text = "The run ended while this was being sent; it may have arrived."

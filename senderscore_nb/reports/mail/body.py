@@ -27,7 +27,7 @@ from senderscore_nb.reports.outputs import (
     summary_of,
     title_of,
 )
-from senderscore_nb.reports.words import standing
+from senderscore_nb.reports.words import standing, together
 from senderscore_nb.safe import shown
 
 TAG = "mail"
@@ -68,7 +68,11 @@ class MailBody:
 
 
 def mail_body(
-    notebook: Any, twin: Mapping[str, Any] | None = None, *, notices: Sequence[Notice] = ()
+    notebook: Any,
+    twin: Mapping[str, Any] | None = None,
+    *,
+    notices: Sequence[Notice] = (),
+    title: str = "",
 ) -> MailBody:
     """The mail that tells of a report.
 
@@ -76,11 +80,12 @@ def mail_body(
         notebook: A notebook node with outputs.
         twin: The report's JSON twin, for the subject; the notebook's own unless given.
         notices: What stands on top.
+        title: Its heading; the notebook's own unless given.
 
     Returns:
         Subject of at most 150 characters, HTML below 100 kB, text, and the pictures.
     """
-    title = shown(title_of(notebook), most=MOST_SUBJECT)
+    title = shown(title or title_of(notebook), most=MOST_SUBJECT)
     parts = list(_parts(notebook))
     said = _said(notices)
     html = _sound(mail_layout.to_html(title, said, parts))
@@ -117,7 +122,9 @@ def subject(title: str, twin: Mapping[str, Any] | None) -> str:
 
 
 def _standing(twin: Mapping[str, Any]) -> str:
-    for name, who in (("sender", ""), ("everyone", "everyone together")):
+    everything = twin.get("selection", "everything") == "everything"
+    who_all = together(everything=everything).casefold()
+    for name, who in (("sender", ""), ("everyone", who_all)):
         rows = twin.get(name)
         if isinstance(rows, list) and len(rows) == 1:
             try:
