@@ -23,6 +23,8 @@ _START = (
 START_SECONDS = 120.0
 """How long a worker may take to import what it needs."""
 
+_LOOKS_FOR_CHILDREN = 15
+
 _MEGABYTE = 1_000_000
 
 
@@ -59,6 +61,7 @@ class Worker:
         self._ended_for: str | None = None
         self._until: float | None = None
         self._starting = False
+        self._looks = 0
         given = dict(os.environ if environment is None else environment)
         self._home = tempfile.TemporaryDirectory(
             prefix="ss-worker-", dir=_temporary(given), ignore_cleanup_errors=True
@@ -126,13 +129,20 @@ class Worker:
         """What its processes hold at present."""
         import psutil
 
-        held = 0
+        held = self._own_memory()
         with contextlib.suppress(psutil.Error):
-            own = psutil.Process(self._process.pid)
-            for process in (own, *own.children(recursive=True)):
+            for process in psutil.Process(self._process.pid).children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     held += process.memory_info().rss
         return held / _MEGABYTE
+
+    def _own_memory(self) -> int:
+        import psutil
+
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def watch(self) -> None:
         """End it where it has used more than it may."""
@@ -140,8 +150,15 @@ class Worker:
             return
         if time.monotonic() > self._until:
             self.end("start" if self._starting else "seconds")
-        elif self.memory_mb > self.limits.memory_mb:
+        elif self._holds_too_much():
             self.end("memory")
+
+    def _holds_too_much(self) -> bool:
+        """Whether it holds more than it may; looking for what it started takes long, so seldom."""
+        self._looks += 1
+        if self._looks % _LOOKS_FOR_CHILDREN:
+            return self._own_memory() / _MEGABYTE > self.limits.memory_mb
+        return self.memory_mb > self.limits.memory_mb
 
     def end(self, why: str = "closed") -> None:
         """End the process, and whatever it started."""
