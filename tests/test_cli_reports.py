@@ -144,6 +144,12 @@ def test_a_notebook_that_was_run_elsewhere_is_adopted(tmp_path):
     failed = call(*base, "--report", "each", "--instance", "ann")
     assert failed.exit_code == 1
     assert "It raised ValueError: no" in failed.stderr
+    notebook.cells[-1].outputs = []
+    notebook.metadata["papermill"] = {"parameters": {"period": "2020-W01", "users": ["bob"]}}
+    nbformat.write(notebook, executed)
+    other = call(*base, "--report", "each", "--instance", "ann")
+    assert other.exit_code == 1
+    assert "It was run with period = '2020-W01'" in other.stderr
 
 
 def test_units_are_printed_and_written(tmp_path):
