@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import nbformat
@@ -15,7 +16,7 @@ import psutil
 import pytest
 
 from senderscore_nb.errors import ReportError
-from senderscore_nb.reports import process
+from senderscore_nb.reports import process, worker
 from senderscore_nb.reports.blocks import Notice
 from senderscore_nb.reports.notebooks import find_notebook
 from senderscore_nb.reports.pool import WorkerPool
@@ -339,3 +340,20 @@ def test_a_worker_does_without_the_grammar_of_addresses(pool, tmp_path):
         "import sys, jsonschema; print(sys.modules.get('rfc3987_syntax'), 'lark' in sys.modules)",
     )
     assert texts(html(pool, notebook)) == ["None False\n"]
+
+
+@pytest.mark.parametrize(
+    ("file", "gone"),
+    [
+        ("/project/notebooks/beside.py", True),
+        ("/added/helper.py", True),
+        ("/home/me/.local/lib/python3.11/site-packages/numpy/__init__.py", False),
+        ("/project/notebooks/.venv/lib/python3.11/site-packages/numpy/__init__.py", False),
+        ("/project/notebooks/fast.so", False),
+        ("/elsewhere/helper.py", False),
+    ],
+)
+def test_only_modules_from_beside_a_notebook_are_forgotten(file, gone):
+    module = types.SimpleNamespace(__file__=file)
+    assert worker._is_beside(module, ["/project/notebooks", "/added"]) is gone
+    assert worker._is_beside(types.SimpleNamespace(), ["/"]) is False

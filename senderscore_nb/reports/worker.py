@@ -10,7 +10,6 @@ import gc
 import os
 import queue
 import sys
-import sysconfig
 import threading
 import warnings
 from collections.abc import Iterator
@@ -111,22 +110,27 @@ def _kept(folder: str) -> Iterator[None]:
     finally:
         with suppress(OSError):
             os.chdir(place)
+        own = [folder, *(entry for entry in sys.path if entry and entry not in path)]
         sys.path[:] = path
         os.environ.clear()
         os.environ.update(environment)
         altair.theme.enable(looks)
         altair.renderers.enable(renderer)
         for name in set(sys.modules) - modules:
-            if _is_a_users(sys.modules.get(name)):
+            if _is_beside(sys.modules.get(name), own):
                 del sys.modules[name]
 
 
-def _is_a_users(module: Any) -> bool:
-    """A module from beside a notebook, which another notebook may have one of the same name of."""
-    file = getattr(module, "__file__", None)
-    installed = [sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib")]
-    installed.append(str(Path(__file__).parents[1]))
-    return bool(file) and not any(str(file).startswith(place) for place in installed)
+def _is_beside(module: Any, folders: list[str]) -> bool:
+    """A module from beside a notebook, which another notebook may have one of the same name of.
+
+    What is installed stays, wherever it is: much of it cannot be loaded a second time.
+    """
+    file = Path(getattr(module, "__file__", None) or "")
+    installed = {"site-packages", "dist-packages"} & set(file.parts)
+    if file.suffix != ".py" or installed:
+        return False
+    return any(file.is_relative_to(folder) for folder in folders)
 
 
 def main() -> None:
