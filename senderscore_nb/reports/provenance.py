@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -25,6 +26,12 @@ KNOWN_FAULTS: tuple[str, ...] = (
     "Some out-of-office replies count as replies.",
     "A booked meeting or a colleague's reply ends a sequence without a reply of the contact.",
 )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of what a report is made with, looked up once."""
+    return {name: version(name) for name in PACKAGES}
 
 
 def definitions(policy: ScoringPolicy) -> Table:
@@ -147,7 +154,7 @@ def facts(report: ReportFrame) -> dict[str, Any]:
         "duplicates": reading.duplicates,
         "made_at": report.made_at.isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions(),
     }
 
 

@@ -58,7 +58,7 @@ class Worker:
         return {"error": "unknown"}
 
     def _begin(self, folder: str, most_bytes: int) -> Message:
-        self._end()
+        self._open.close()
         self._threads = set(threading.enumerate())
         self._open.enter_context(_kept(folder))
         self._shell = self._open.enter_context(self._cells.fresh_shell(most_bytes))

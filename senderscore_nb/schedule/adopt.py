@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from senderscore_nb.errors import PlanError, ReportError, RunError
-from senderscore_nb.periods import Period
 from senderscore_nb.reports.notebooks import read_notebook
 from senderscore_nb.reports.runners import Job, Made, Progress, rendered
 from senderscore_nb.schedule.due import Due, DueBatch
@@ -77,11 +76,10 @@ def adopt(
             where=str(notebook),
             hint="Make it with `senderscore reports run`.",
         )
-    report, about = project.plan.report(name), Period.parse(period)
-    if about.kind != report.every:
-        raise PlanError(f"{name} is about a {report.every}; {about.name} is a {about.kind}.")
-    adopted = Adopted(read_notebook(notebook), notebook.name)
     now = dt.datetime.now(dt.UTC)
+    report = project.plan.report(name)
+    about = report.period(period, now, project.plan.zone)
+    adopted = Adopted(read_notebook(notebook), notebook.name)
 
     def choose(history: History) -> Due:
         planned = history.planned.get((name, about.name))

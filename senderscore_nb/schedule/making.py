@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from senderscore_nb.policy import ScoringPolicy, load_policy
 from senderscore_nb.reports.blocks import Notice
 from senderscore_nb.reports.pool import WorkerPool
 from senderscore_nb.reports.process import CancelledError, Limits
-from senderscore_nb.reports.provenance import PACKAGES
+from senderscore_nb.reports.provenance import versions
 from senderscore_nb.reports.run import write_report
 from senderscore_nb.reports.runners import Job, KernelRunner, Made, PoolRunner, Progress
 from senderscore_nb.schedule.alerting import Alerting
@@ -249,7 +248,7 @@ class Making:
             "parameters": source.redactor.values(task.parameters),
             "policy": task.policy.fingerprint,
             "data": source.fingerprint,
-            "versions": {name: version(name) for name in PACKAGES},
+            "versions": versions(),
         }
         began_record = self.ledger.add("started", **started)
         status, ended = "made", {}

@@ -207,6 +207,18 @@ class ReportPlan(_Frozen):
             period = period.later(-1)
         return period
 
+    def period(self, name: str, now: dt.datetime, timezone: str) -> Period:
+        """A period by its name; the newest one that is due if empty.
+
+        Raises:
+            SelectionError: Not a period.
+            PlanError: The report is about another kind of period.
+        """
+        about = Period.parse(name) if name else self.newest_due(now, timezone)
+        if about.kind != self.every:
+            raise PlanError(f"{self.name} is about a {self.every}; {about.name} is a {about.kind}.")
+        return about
+
 
 class Plan(_Frozen):
     """Data, reports, who is told, and what is watched."""

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from senderscore_nb.periods import Period
 from senderscore_nb.policy import load_policy
 from senderscore_nb.schedule.due import DueBatch, due
 from senderscore_nb.schedule.history import History
@@ -116,7 +115,7 @@ def dry_run_of(
     """
     project.check()
     report = project.plan.report(name)
-    about = Period.parse(period) if period else report.newest_due(now, project.plan.zone)
+    about = report.period(period, now, project.plan.zone)
     return _rows(project, *tasks_in(project, [DueBatch(report, about, now, None)]), tell=tell)
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from senderscore_nb.errors import PlanError, RunError
+from senderscore_nb.errors import RunError
 from senderscore_nb.periods import Period
 from senderscore_nb.safe import sweep
 from senderscore_nb.schedule.due import Due, DueBatch, due
@@ -110,9 +110,7 @@ def run_report_for(
     """
     report = project.plan.report(name)
     moment = now or dt.datetime.now(dt.UTC)
-    about = Period.parse(period) if period else report.newest_due(moment, project.plan.zone)
-    if about.kind != report.every:
-        raise PlanError(f"{name} is about a {report.every}; {about.name} is a {about.kind}.")
+    about = report.period(period, moment, project.plan.zone)
     batch = DueBatch(report, about, moment, None, how="asked")
     return run_chosen(project, lambda _: Due((batch,), ()), tell, watch, now=now)
 

@@ -58,12 +58,9 @@ class Task:
     @property
     def about(self) -> str:
         """Whom it is about, as its title says it; a sender's own page says so itself."""
-        word = {"team": "team ", "sequence": "sequence "}.get(self.report.each, "")
-        return (
-            f"{word}{self.instance.label}"
-            if self.report.each in ("team", "sequence", "row")
-            else ""
-        )
+        words = {"team": "team ", "sequence": "sequence ", "row": ""}
+        each = self.report.each
+        return f"{words[each]}{self.instance.label}" if each in words else ""
 
     @property
     def title(self) -> str:
