@@ -16,7 +16,7 @@ from benchmarks.suites import QUICK_ROUNDS, SUITES
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, print, and after a whole run write docs/benchmarks.md."""
+    """Measure, print, and write the suites measured into docs/benchmarks.md."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SUITES)}")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all")
@@ -36,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(page.text(outcomes[-1]), end="\n\n", flush=True)
     if options.json:
         options.json.write_text(json.dumps(page.plain(outcomes), indent=1) + "\n", encoding="utf-8")
-    whole = not options.names and not options.quick
-    target = options.page or (ROOT / "docs" / "benchmarks.md" if whole else None)
+    target = options.page or (None if options.quick else ROOT / "docs" / "benchmarks.md")
     if target:
-        target.write_text(page.markdown(outcomes, dt.date.today()), encoding="utf-8")
+        before = target.read_text(encoding="utf-8") if target.exists() else ""
+        target.write_text(page.markdown(outcomes, dt.date.today(), before=before), encoding="utf-8")
 
 
 def _say(line: str) -> None:

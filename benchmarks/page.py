@@ -5,16 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Outcome
 from benchmarks.process import CORES
-from benchmarks.suites import Aim
+from benchmarks.suites import SUITES, Aim
 
 PACKAGES = ("polars", "altair", "duckdb", "pandas", "pyarrow", "numpy")
 HEADER = ("", "seconds", "min–max", "ratio", "processor s", "peak MB")
+INTRODUCTION = (
+    "Written by `make bench`; `make bench ARGS=explorer` measures one suite again and leaves the "
+    "others as they stand."
+)
+_MARK = re.compile(r"^<!-- (\w+) -->$", re.MULTILINE)
 REMARKS = """\
 ## What the figures say
 
@@ -92,21 +98,30 @@ def machine() -> str:
     )
 
 
-def markdown(outcomes: list[Outcome], day: dt.date) -> str:
-    """docs/benchmarks.md."""
-    parts = [
-        "# Benchmarks",
-        f"Written by `make bench` on {day}. {machine()}.",
-    ]
-    for outcome in outcomes:
-        lines = ["| | " + " | ".join(HEADER[1:]) + " |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
-        lines += [f"| {' | '.join(row)} |" for row in rows(outcome)]
-        parts += [f"## {outcome.suite.title}", "\n".join(lines)]
-        if outcome.suite.note:
-            parts.append(outcome.suite.note)
-        if outcome.suite.aims:
-            parts.append("\n".join(f"- {aim_line(outcome, a)}" for a in outcome.suite.aims))
-    return "\n\n".join([*parts, REMARKS])
+def markdown(outcomes: list[Outcome], day: dt.date, *, before: str = "") -> str:
+    """docs/benchmarks.md: the suites measured now, and what the page said of the others."""
+    sections = {name: part for part in _parts(before) for name in _MARK.findall(part)}
+    sections |= {outcome.suite.name: _section(outcome, day) for outcome in outcomes}
+    order = [*SUITES, *(name for name in sections if name not in SUITES)]
+    known = [sections[name] for name in order if name in sections]
+    return "\n\n".join(["# Benchmarks", INTRODUCTION, *known, REMARKS])
+
+
+def _parts(page: str) -> list[str]:
+    """The sections of a page, each with its heading."""
+    return [f"## {part.strip()}" for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]]
+
+
+def _section(outcome: Outcome, day: dt.date) -> str:
+    lines = ["| | " + " | ".join(HEADER[1:]) + " |", "| --- |" + " ---: |" * (len(HEADER) - 1)]
+    lines += [f"| {' | '.join(row)} |" for row in rows(outcome)]
+    parts = [f"## {outcome.suite.title}", f"<!-- {outcome.suite.name} -->", "\n".join(lines)]
+    parts += [outcome.suite.note] if outcome.suite.note else []
+    if outcome.suite.aims:
+        parts.append("\n".join(f"- {aim_line(outcome, a)}" for a in outcome.suite.aims))
+    rounds = max(map(len, outcome.runs.values()))
+    times = "one round" if rounds == 1 else f"{rounds} rounds"
+    return "\n\n".join([*parts, f"Measured on {day}, {times}. {machine()}."])
 
 
 def plain(outcomes: list[Outcome]) -> dict[str, Any]:

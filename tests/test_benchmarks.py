@@ -109,3 +109,19 @@ def test_a_wrong_option_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):
         command.main(wrong)
     assert "error:" in capsys.readouterr().err
+
+
+def test_a_suite_measured_again_leaves_the_others_as_they_stand():
+    def outcome(name: str, seconds: float) -> Outcome:
+        suite = Suite(name, f"About {name}", [Case("a", [])], [])
+        return Outcome(suite, {"a": [run_of(seconds)]})
+
+    first = page.markdown([outcome("tally", 1), outcome("help", 2)], dt.date(2026, 1, 5))
+    again = page.markdown([outcome("help", 3)], dt.date(2026, 2, 6), before=first)
+    assert again == page.markdown([], dt.date(2026, 3, 7), before=again)
+    tally, help_ = again.index("About tally"), again.index("About help")
+    assert tally < help_ < again.index("What the figures say")
+    assert "1.000" in again[tally:help_]
+    assert "2026-01-05" in again[tally:help_]
+    assert "3.000" in again[help_:]
+    assert "2.000" not in again
