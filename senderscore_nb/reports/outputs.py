@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
@@ -45,7 +46,13 @@ def spec_of(data: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def prose_of(cell: Any) -> str:
     """A markdown cell as harmless HTML."""
-    return clean_html(markdown2html_mistune(cell.source))
+    return _prose(str(cell.source))
+
+
+@lru_cache(maxsize=64)
+def _prose(source: str) -> str:
+    # The pages of a notebook share most of their prose.
+    return clean_html(markdown2html_mistune(source))
 
 
 def summary_of(notebook: Any, notices: Sequence[Notice] = ()) -> dict[str, Any] | None:

@@ -62,7 +62,9 @@ class PageExporter(TemplateExporter):
         """The page of an executed notebook."""
         given = resources or {}
         page = build_page(nb, given.get("notices", ()), title=given.get("title", ""))
-        return super().from_notebook_node(nb, {**(resources or {}), "page": page}, **kw)
+        # The template shows the page alone; the cells would be copied, twice, for nothing.
+        shell = type(nb)({**nb, "cells": []})
+        return super().from_notebook_node(shell, {**given, "page": page}, **kw)
 
 
 def render_page(notebook: Any, notices: Sequence[Notice] = (), *, title: str = "") -> str:
