@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from senderscore_nb.cli import main
 from senderscore_nb.contract import COLUMNS, MEASURES, Roster
-from senderscore_nb.policy import load_policy, parse_policy
+from senderscore_nb.policy import load_policy, parse_policy, preset_names
 from senderscore_nb.score import STATUSES, score
 from tests.conftest import MONDAY, ROOT, SAMPLE, tally_rows
 
@@ -60,6 +60,11 @@ def test_the_policy_page_shows_the_default():
     shown = parse_policy(text)
     same = shown.model_copy(update={"name": load_policy().name})
     assert same.fingerprint == load_policy().fingerprint
+
+
+def test_the_policy_page_names_every_preset():
+    text = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == set(preset_names())
 
 
 def test_the_columns_page_names_every_column():
