@@ -148,7 +148,7 @@ def test_every_preset_is_valid_and_names_its_source():
     ],
 )
 def test_presets_give_the_published_points_of_bounces(name, rate, points):
-    """What is published: HubSpot and Woodpecker 2 and 5 %, Amazon SES 5 and 10 %, Emailit's steps."""
+    """Published: HubSpot and Woodpecker 2 and 5 %, Amazon SES 5 and 10 %, Emailit's steps."""
     assert pl.select(load_policy(name).bounce_points.points(pl.lit(rate))).item() == points
 
 
