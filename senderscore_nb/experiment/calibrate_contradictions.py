@@ -139,15 +139,20 @@ def frame_of(conflicts: Conflicts, readings: pl.DataFrame, evidence: Evidence) -
     for one in conflicts.sets:
         members = [rows[place] for place in one]
         pair = better.get(one)
-        text = (
-            _pair(rows[pair[0]], rows[pair[1]])
-            if pair
-            else f"{len(one)} readings cannot all be right: {_listed(members)}. No points that "
-            "rise with replies and fall with bounces, as assumed, add up to all of them."
-        )
+        text = _pair(rows[pair[0]], rows[pair[1]]) if pair else _set(members)
         lines, users = ([m[key] for m in members] for key in ("line", "user"))
         said.append(("pair" if pair else "set", lines, users, text))
     return pl.DataFrame(said, schema=CONTRADICTIONS, orient="row")
+
+
+def _set(members: Sequence[dict[str, object]]) -> str:
+    rule = "points that rise with replies and fall with bounces, as assumed"
+    if len(members) == 1:
+        return f"No {rule}, give what was read of {_listed(members)}."
+    return (
+        f"{len(members)} readings cannot all be right: {_listed(members)}. No {rule}, add up to "
+        "all of them."
+    )
 
 
 def _pair(better: dict[str, object], worse: dict[str, object]) -> str:

@@ -83,6 +83,7 @@ def read_readings(
     policy: ScoringPolicy | str = DEFAULT_POLICY,
     *,
     bands: Sequence[str] | None = None,
+    most: float | None = None,
     rates: RateUnit | None = None,
     mapping: str | Path | Headers | None = None,
 ) -> Reading:
@@ -99,6 +100,7 @@ def read_readings(
         path: CSV, TSV, XLSX or Parquet.
         policy: Its bands' names, its highest score and its reply denominator are the report's.
         bands: The report's bands from the lowest to the highest, instead of the policy's.
+        most: The gauge's highest value, instead of the policy's.
         rates: What bare numbers are: `percent` (7.1) or `fraction` (0.071).
         mapping: Labels of other headers; a preset or a TOML file.
 
@@ -112,7 +114,7 @@ def read_readings(
     """
     raw = read_raw(Path(path))
     chosen = load_mapping(mapping) if mapping is not None else _HEADERS
-    rows, mapped = _understood(raw, chosen, _rules(policy, bands, rates), str(path))
+    rows, mapped = _understood(raw, chosen, _rules(policy, bands, most, rates), str(path))
     file = SourceFile(
         path=str(path),
         sha256=raw.sha256,
@@ -134,6 +136,7 @@ def typed_readings(
     policy: ScoringPolicy | str = DEFAULT_POLICY,
     *,
     bands: Sequence[str] | None = None,
+    most: float | None = None,
     rates: RateUnit | None = None,
 ) -> Reading:
     """Readings that are typed in a notebook, under the rules of `read_readings`.
@@ -160,7 +163,7 @@ def typed_readings(
     )
     lines = pl.int_range(1, frame.height + 1, dtype=pl.Int64, eager=True)
     table = Table(tuple(given.columns), frame, lines, broken_rows([]))
-    understood, mapped = _understood(table, _HEADERS, _rules(policy, bands, rates), _TYPED)
+    understood, mapped = _understood(table, _HEADERS, _rules(policy, bands, most, rates), _TYPED)
     content = frame.write_csv().encode()
     file = SourceFile(
         path=_TYPED,
@@ -188,7 +191,10 @@ def _framed(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def _rules(
-    policy: ScoringPolicy | str, bands: Sequence[str] | None, rates: RateUnit | None
+    policy: ScoringPolicy | str,
+    bands: Sequence[str] | None,
+    most: float | None,
+    rates: RateUnit | None,
 ) -> _Rules:
     policy = load_policy(policy)
     names = tuple(name.strip() for name in bands) if bands is not None else policy.band_names
@@ -199,7 +205,8 @@ def _rules(
         )
     if rates not in (None, "percent", "fraction"):
         raise ReadError(f"rates: expected percent or fraction, found {shorten(str(rates))!r}.")
-    return _Rules(names, policy.most, policy.counting.reply_denominator, rates)
+    highest = policy.most if most is None else most
+    return _Rules(names, highest, policy.counting.reply_denominator, rates)
 
 
 def _understood(
