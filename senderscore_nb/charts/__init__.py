@@ -5,6 +5,7 @@ Nothing is registered or enabled on import; `enable` makes the look and the offl
 current.
 """
 
+from senderscore_nb.charts.calibration import calibration_curves, calibration_map
 from senderscore_nb.charts.change import changes
 from senderscore_nb.charts.funnel import funnel
 from senderscore_nb.charts.gauge import gauge, gauge_wall
@@ -18,6 +19,8 @@ from senderscore_nb.charts.trend import trend
 
 __all__ = [
     "band_colours",
+    "calibration_curves",
+    "calibration_map",
     "changes",
     "enable",
     "funnel",
