@@ -106,7 +106,9 @@ def _panel(found: Calibration, shapes: pl.DataFrame, name: str, frame: _Frame) -
     ]
     # Corners at one rate stay in their order: what draws areas sorts them stably by rate.
     shaded = alt.Chart(_exact(area)).mark_area(style="ribbon")
-    line = alt.Chart(_exact(inside)).mark_line(style="line", interpolate=jumps, clip=True)
+    line = alt.Chart(_exact(curve.sort("rate").to_dicts())).mark_line(
+        style="line", interpolate=jumps, clip=True
+    )
     ticks = alt.Chart(_exact([row for row in inside if row["read"]])).mark_tick(
         style="centre", orient="vertical", size=9, thickness=1.25, yOffset=-5
     )
@@ -207,7 +209,7 @@ def _regions(policy: ScoringPolicy, shapes: pl.DataFrame, frame: _Frame) -> list
             x2=alt.X2("reply_high:Q"),
             y=y,
             y2=alt.Y2("bounce_high:Q"),
-            color=band_colour(policy, across=frame.width),
+            color=_colour(policy, frame.width),
         ),
         text.encode(x=alt.X("reply_rate:Q"), y=alt.Y("bounce_rate:Q"), text=alt.Text("text:N")),
     ]
@@ -234,7 +236,7 @@ def _marks(found: Calibration) -> list[dict[str, Any]]:
 
 def _readings(policy: ScoringPolicy, rows: Sequence[dict[str, Any]], width: int) -> list[alt.Chart]:
     names = words.band_labels(policy)
-    colour = band_colour(policy, across=width)
+    colour = _colour(policy, width)
     shape = alt.Shape(
         "band:N",
         scale=alt.Scale(domain=names, range=[_SHAPES[i % len(_SHAPES)] for i in range(len(names))]),
@@ -261,6 +263,13 @@ def _readings(policy: ScoringPolicy, rows: Sequence[dict[str, Any]], width: int)
             color=colour, shape=shape
         ),
     ]
+
+
+def _colour(policy: ScoringPolicy, width: int) -> alt.Color:
+    """The bands' colours with a key in full strength: regions and marks share it."""
+    colour = band_colour(policy, across=width)
+    colour["legend"]["symbolOpacity"] = 1
+    return colour
 
 
 def _left_out(rows: Sequence[dict[str, Any]], frame: _Frame) -> list[alt.Chart]:
