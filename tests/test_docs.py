@@ -112,3 +112,18 @@ def test_the_typed_counts_of_the_mapping_page_are_scored(tmp_path, monkeypatch, 
     code = blocks(page, "python")[-1]
     exec(compile(code, "mapping.md", "exec"), {})  # noqa: S102
     assert "shape: (2, 3)" in capsys.readouterr().out
+
+
+def test_the_calibration_page_says_what_comes_out(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "calibration.md"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "readings.csv").write_text(blocks(page, "text")[0])
+    names: dict[str, object] = {}
+    for code in blocks(page, "python"):
+        exec(compile(code, page.name, "exec"), names)  # noqa: S102
+    said = capsys.readouterr().out
+    quoted = re.findall(r"^> (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(quoted) == 3
+    for line in quoted:
+        assert line in said
+    assert "shape: (3, 3)" in said

@@ -5,8 +5,9 @@ Nothing is registered or enabled on import; `enable` makes the look and the offl
 current.
 """
 
-from senderscore_nb.charts.calibration import calibration_curves, calibration_map
+from senderscore_nb.charts.calibration import calibration_map
 from senderscore_nb.charts.change import changes
+from senderscore_nb.charts.envelopes import calibration_curves
 from senderscore_nb.charts.funnel import funnel
 from senderscore_nb.charts.gauge import gauge, gauge_wall
 from senderscore_nb.charts.heatmap import heatmap_sequences, heatmap_weeks
