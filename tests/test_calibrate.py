@@ -87,7 +87,7 @@ def agrees(found: Calibration) -> None:
             assert worst <= row["value_high"] + 1e-5
 
 
-@settings(max_examples=25)
+@settings(max_examples=18)
 @given(policies(), counts(), st.sampled_from(["band", "value", "both"]))
 def test_the_truth_is_never_ruled_out(truth, rows, kind):
     if truth.most == 0:
@@ -105,7 +105,7 @@ def test_the_truth_is_never_ruled_out(truth, rows, kind):
     assert parse_policy(found.policy.to_toml()) == found.policy
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(policies(), counts(), st.booleans())
 def test_the_truth_is_never_ruled_out_under_its_own_knots(truth, rows, value):
     if truth.most == 0:
@@ -205,7 +205,7 @@ def test_limits_found_at_once_are_those_found_one_by_one(monkeypatch):
         assert np.allclose(at_once[name], one_by_one[name], atol=1e-4)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     st.lists(
         st.tuples(st.integers(0, 6), st.integers(0, 4), st.sampled_from([*BANDS, 30, 50, 70])),

@@ -79,7 +79,7 @@ def test_the_best_comes_first_and_every_answer_settles_something():
 
 def test_following_the_advice_closes_bands_faster_than_reading_at_random():
     truth = load_policy()
-    candidates = people(24)
+    candidates = people(14)
     short = Assumptions(bounce_rates=(), reply_rates=())
     start = simulated(truth, drawn(6, seed=4))
 
@@ -93,7 +93,7 @@ def test_following_the_advice_closes_bands_faster_than_reading_at_random():
 
     def after(advised: bool) -> int:
         readings = start
-        for turn in range(3):
+        for turn in range(2):
             left = asked(readings)
             name = left["user"][0] if advised else f"p{turn}"
             row = candidates.row(by_predicate=pl.col("user_id") == name, named=True)

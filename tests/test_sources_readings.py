@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from senderscore_nb.errors import MappingError, PolicyError, ReadError
@@ -47,6 +47,7 @@ def test_without_ended_a_rate_is_known_to_half_of_its_last_digit() -> None:
     assert (row["bounce_rate_low"], row["bounce_rate_high"]) == pytest.approx((0, 0.005))
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 4000), st.integers(0, 2), st.data())
 def test_the_true_rates_are_between_the_limits(n: int, decimals: int, data: st.DataObject) -> None:
     bounced = data.draw(st.integers(0, n - 1))
