@@ -6,8 +6,11 @@ import datetime as dt
 import tempfile
 from pathlib import Path
 
+import polars as pl
+
 from docs.explorer_picture import pictures as explorer_pictures
-from senderscore_nb import Selection, charts, open_account, score
+from senderscore_nb import Selection, charts, load_policy, open_account, score
+from senderscore_nb.experiment.calibrate import calibrate
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
 from senderscore_nb.reports.pictures import static_svg
@@ -16,6 +19,7 @@ from senderscore_nb.schedule.project import Project
 from senderscore_nb.schedule.run import run_due, run_report_for
 from senderscore_nb.schedule.start import start_project
 from tests.browser import Visit, browser
+from tests.calibrations import drawn, simulated
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -63,11 +67,24 @@ def index() -> None:
         context.close()
 
 
+def calibration() -> None:
+    """A calibration to simulated readings: the map with one mistyped, curves with gauge values."""
+    banded = simulated(load_policy(), drawn(60))
+    bands = pl.when(pl.col("user") == "u5").then(pl.lit("Low")).otherwise("band")
+    found = calibrate(banded.with_columns(band=bands), on=LAST_DAY)
+    chart = charts.calibration_map(found)
+    (PICTURES / "calibration-map.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+    valued = calibrate(simulated(load_policy(), drawn(40, seed=2), value=True), on=LAST_DAY)
+    curves = charts.calibration_curves(valued)
+    (PICTURES / "calibration-curves.svg").write_text(static_svg(curves.to_dict()), encoding="utf-8")
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
     report()
     index()
+    calibration()
     explorer_pictures(PICTURES)
     for picture in sorted(PICTURES.iterdir()):
         print(picture.relative_to(ROOT))

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from senderscore_nb.cli import main
 from senderscore_nb.contract import COLUMNS, MEASURES, Roster
-from senderscore_nb.policy import load_policy, parse_policy
+from senderscore_nb.policy import load_policy, parse_policy, preset_names
 from senderscore_nb.score import STATUSES, score
 from tests.conftest import MONDAY, ROOT, SAMPLE, tally_rows
 
@@ -62,6 +62,11 @@ def test_the_policy_page_shows_the_default():
     assert same.fingerprint == load_policy().fingerprint
 
 
+def test_the_policy_page_names_every_preset():
+    text = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == set(preset_names())
+
+
 def test_the_columns_page_names_every_column():
     text = (ROOT / "docs" / "columns.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z_]+)`", text))
@@ -107,3 +112,18 @@ def test_the_typed_counts_of_the_mapping_page_are_scored(tmp_path, monkeypatch, 
     code = blocks(page, "python")[-1]
     exec(compile(code, "mapping.md", "exec"), {})  # noqa: S102
     assert "shape: (2, 3)" in capsys.readouterr().out
+
+
+def test_the_calibration_page_says_what_comes_out(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "calibration.md"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "readings.csv").write_text(blocks(page, "text")[0])
+    names: dict[str, object] = {}
+    for code in blocks(page, "python"):
+        exec(compile(code, page.name, "exec"), names)  # noqa: S102
+    said = capsys.readouterr().out
+    quoted = re.findall(r"^> (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(quoted) == 3
+    for line in quoted:
+        assert line in said
+    assert "shape: (3, 3)" in said

@@ -132,6 +132,53 @@ def test_every_preset_is_valid_and_names_its_source():
 
 
 @pytest.mark.parametrize(
+    ("name", "rate", "points"),
+    [
+        ("strict-2pct", 0.02, 35),
+        ("strict-2pct", 0.05, 0),
+        ("amazon-ses", 0.0499, 50),
+        ("amazon-ses", 0.05, 15),
+        ("amazon-ses", 0.10, 0),
+        *(
+            ("emailit-stepped", rate, points)
+            for edge, points in ((0.5, 100), (1, 96), (1.5, 92), (2, 88), (2.5, 80))
+            for rate in (edge / 100 - 0.0049, edge / 100 - 1e-6)
+        ),
+        ("emailit-stepped", 0.025, 60),
+    ],
+)
+def test_presets_give_the_published_points_of_bounces(name, rate, points):
+    """Published: HubSpot and Woodpecker 2 and 5 %, Amazon SES 5 and 10 %, Emailit's steps."""
+    assert pl.select(load_policy(name).bounce_points.points(pl.lit(rate))).item() == points
+
+
+def test_who_would_be_under_review_is_never_good():
+    policy = load_policy("amazon-ses")
+    total = policy.reply_points.points(pl.lit(1.0)) + policy.bounce_points.points(pl.lit(0.05))
+    assert pl.select(policy.band(total)).item() == "Fair"
+
+
+def test_replies_have_no_part_in_emailits_steps():
+    policy = load_policy("emailit-stepped")
+    assert policy.reply_points.most == 0
+    assert policy.most == 100
+    bounces = pl.DataFrame({"b": [0.0, 0.0099, 0.0199, 0.0249, 0.025]})
+    bands = bounces.select(policy.band(policy.bounce_points.points(pl.col("b")))).to_series()
+    assert bands.to_list() == ["Excellent", "Excellent", "Good", "Fair", "Low"]
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_scores_with_certainty(name):
+    from senderscore_nb.score import score
+    from tests.conftest import MONDAY, tally_rows
+
+    rows = tally_rows(("7", "1", MONDAY, 500, 40, 5), ("8", "1", MONDAY, 9000, 0, 900))
+    scored = score(rows, name, by="user")
+    assert scored["score"].is_between(0, load_policy(name).most).all()
+    assert (scored["score_low"] <= scored["score_high"]).all()
+
+
+@pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("name =", "nam =", "Did you mean 'name'"),

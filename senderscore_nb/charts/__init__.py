@@ -5,7 +5,9 @@ Nothing is registered or enabled on import; `enable` makes the look and the offl
 current.
 """
 
+from senderscore_nb.charts.calibration import calibration_map
 from senderscore_nb.charts.change import changes
+from senderscore_nb.charts.envelopes import calibration_curves
 from senderscore_nb.charts.funnel import funnel
 from senderscore_nb.charts.gauge import gauge, gauge_wall
 from senderscore_nb.charts.heatmap import heatmap_sequences, heatmap_weeks
@@ -18,6 +20,8 @@ from senderscore_nb.charts.trend import trend
 
 __all__ = [
     "band_colours",
+    "calibration_curves",
+    "calibration_map",
     "changes",
     "enable",
     "funnel",

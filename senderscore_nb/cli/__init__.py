@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, data, project, reports
+from senderscore_nb.cli import app, calibrate, data, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -33,3 +33,4 @@ for _command in (
     project.schedule,
 ):
     main.add_command(_command)
+data.policy.add_command(calibrate.calibrate)

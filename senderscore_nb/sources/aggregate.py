@@ -13,7 +13,7 @@ from senderscore_nb.safe import shown_series
 from senderscore_nb.sources.days import parse_dates
 from senderscore_nb.sources.delimited import unique
 from senderscore_nb.sources.mapping import Dates, Mapping, load_mapping
-from senderscore_nb.sources.parse import clean, parse_number, shorten
+from senderscore_nb.sources.parse import clean, parse_number, parse_rates, shorten
 from senderscore_nb.sources.raw import RawTable, read_raw
 from senderscore_nb.sources.reading import REJECTED, Reading, SourceFile
 
@@ -153,7 +153,7 @@ def _typed(
         if name in places:
             text = raw.frame[str(places[name])]
             percent = "%" in raw.headers[places[name]]
-            rate, half = _rates(text, percent=percent)
+            rate, half = parse_rates(text, percent=percent)
             example = "7.5 or 7.5 %" if percent else "7.5 % or 0.075"
             refuse(rate.is_null(), name, f"a rate such as {example}", text)
             columns |= {name: rate, f"{name}_half": half}
@@ -178,29 +178,6 @@ def _typed(
     if "sequence_id" not in columns:
         frame = frame.with_columns(sequence_id=pl.lit(ALL_SEQUENCES))
     return frame
-
-
-def _rates(text: pl.Series, *, percent: bool) -> tuple[pl.Series, pl.Series]:
-    """Fractions, and half of the last digit that they are written with.
-
-    Without a percent sign, here or in the header, 1 could be 1 % or all, so it has to be below.
-    """
-    t = pl.col("t").str.replace(",", ".", literal=True)
-    frame = (
-        clean(text)
-        .to_frame("t")
-        .select(
-            number=t.str.extract(r"^(\d{1,3}(?:\.\d{1,17})?)\s*%?$").cast(pl.Float64),
-            digits=t.str.extract(r"\.(\d+)").str.len_bytes().fill_null(0).cast(pl.Int32),
-            percent=t.str.ends_with("%") | percent,
-        )
-    )
-    scale = pl.when("percent").then(100.0).otherwise(1.0)
-    rate = pl.col("number") / scale
-    half = pl.lit(0.5) * pl.lit(10.0).pow(-pl.col("digits")) / scale
-    possible = pl.when("percent").then(rate <= 1).otherwise(rate < 1)
-    result = frame.select(rate=pl.when(possible).then(rate), half=half)
-    return result["rate"], result["half"]
 
 
 def _counted(rows: pl.DataFrame) -> pl.DataFrame:

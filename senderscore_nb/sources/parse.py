@@ -69,6 +69,29 @@ def parse_number(values: pl.Series, decimal: str, dtype: pl.DataType) -> Parsed:
     return Parsed(number.set(bad, None), bad, expected)
 
 
+def parse_rates(text: pl.Series, *, percent: bool) -> tuple[pl.Series, pl.Series]:
+    """Fractions, and half of the last digit that they are written with.
+
+    Without a percent sign, here or in the header, 1 could be 1 % or all, so it has to be below.
+    """
+    t = pl.col("t").str.replace(",", ".", literal=True)
+    frame = (
+        clean(text)
+        .to_frame("t")
+        .select(
+            number=t.str.extract(r"^(\d{1,3}(?:\.\d{1,17})?)\s*%?$").cast(pl.Float64),
+            digits=t.str.extract(r"\.(\d+)").str.len_bytes().fill_null(0).cast(pl.Int32),
+            percent=t.str.ends_with("%") | percent,
+        )
+    )
+    scale = pl.when("percent").then(100.0).otherwise(1.0)
+    rate = pl.col("number") / scale
+    half = pl.lit(0.5) * pl.lit(10.0).pow(-pl.col("digits")) / scale
+    possible = pl.when("percent").then(rate <= 1).otherwise(rate < 1)
+    result = frame.select(rate=pl.when(possible).then(rate), half=half)
+    return result["rate"], result["half"]
+
+
 def parse_boolean(values: pl.Series, words: Words, decimal: str, *, blank_is_false: bool) -> Parsed:
     """Words for yes and no, or counts: 0 is no, more is yes."""
     if values.dtype == pl.Boolean:

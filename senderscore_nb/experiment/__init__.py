@@ -1,0 +1,1 @@
+"""Other thresholds: fitted to what the vendor's report shows."""
