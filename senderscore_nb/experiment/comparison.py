@@ -48,10 +48,13 @@ class Comparison:
     def bands(self) -> pl.DataFrame:
         """The band of each sender under each policy: `user_id`, `user_label`, one column each."""
         keys = _keys(self.now)
-        wide = self.now.select(*keys, "policy", "state").pivot(
-            "policy", index=keys, values="state", maintain_order=True
-        )
-        return wide.select(*keys, pl.col(self.names).fill_null(NOTHING)).sort("user_id")
+        senders = self.now.select(keys).unique().sort("user_id")
+        columns = []
+        for name in self.names:
+            own = self.now.filter(pl.col("policy") == name).select(*keys, "state")
+            joined = senders.join(own, on=keys, how="left", maintain_order="left", nulls_equal=True)
+            columns.append(joined["state"].fill_null(NOTHING).alias(name))
+        return senders.with_columns(columns)
 
     def migration(self, before: str | None = None, after: str | None = None) -> pl.DataFrame:
         """How many senders go from which band to which, those without a score included.

@@ -13,6 +13,7 @@ import numpy as np
 from senderscore_nb.experiment.points import EDGE_ROUNDING, Array, Places, curve_points
 from senderscore_nb.policy import ScoringPolicy
 
+_SMALLEST = 1e-15
 _TAIL = 1e-12
 
 
@@ -33,15 +34,15 @@ def chances_from(
     """
     from scipy.stats import binom
 
-    first = int(binom.ppf(_TAIL, n, bounces.min()))
-    last = int(binom.ppf(1 - _TAIL, n, bounces.max()))
+    least, most = (min(max(float(p), _SMALLEST), 1.0) for p in (bounces.min(), bounces.max()))
+    first, last = int(binom.ppf(_TAIL, n, least)), int(binom.ppf(1 - _TAIL, n, most))
     bounced = np.arange(max(0, first - 1), min(n, last) + 1)
-    chance_bounced = binom.pmf(bounced[:, None], n, bounces[None, :])
+    chance_bounced = _binomial(bounced, n, bounces)
     chance_bounced /= chance_bounced.sum(axis=0)
-    least = _least_replies(policy, bounced, n, np.asarray(edges, dtype=np.float64))
+    needed_at = _least_replies(policy, bounced, n, np.asarray(edges, dtype=np.float64))
     result = np.empty((len(edges), len(replies), len(bounces)))
     delivered = (n - bounced).astype(np.float64)
-    for place, needed in enumerate(least.T):
+    for place, needed in enumerate(needed_at.T):
         result[place] = _at_least(needed, delivered, replies) @ chance_bounced
     return np.asarray(np.clip(result, 0.0, 1.0))
 
@@ -74,6 +75,16 @@ def _least_replies(policy: ScoringPolicy, bounced: Places, n: int, edges: Array)
         high = np.where(open_ & enough, middle, high)
         low = np.where(open_ & ~enough, middle + 1, low)
     return low.astype(np.float64)
+
+
+def _binomial(count: Places, n: int, rates: Array) -> Array:
+    """The chance of each count, shape (counts, rates), also for rates that are next to nothing."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    choose = gammaln(n + 1) - gammaln(count + 1) - gammaln(n - count + 1)
+    hits = xlogy(count[:, None], rates[None, :])
+    misses = xlog1py((n - count)[:, None], -rates[None, :])
+    return np.asarray(np.exp(choose[:, None] + hits + misses))
 
 
 def _at_least(needed: Array, delivered: Array, replies: Array) -> Array:
