@@ -94,6 +94,27 @@ class Comparison:
             )
         )
 
+    def fill(self) -> pl.DataFrame:
+        """How the bands fill under each policy.
+
+        Returns:
+            One row for each policy and state, in the policies' order, bands from the lowest on and
+            then what is not a band: `policy`, `state`, `place` (null for what is not a band),
+            `bands` (how many the policy has), `senders`, `share` and `start` (fractions of all).
+        """
+        rows: list[tuple[object, ...]] = []
+        for name, policy in zip(self.names, self.policies, strict=True):
+            own = self.now.filter(pl.col("policy") == name)["state"]
+            counts = dict(own.value_counts().iter_rows())
+            others = sorted(state for state in counts if state not in policy.band_names)
+            start = 0
+            for place, state in enumerate([*policy.band_names, *others]):
+                n, k = counts.get(state, 0), len(policy.bands)
+                shares = n / max(1, len(own)), start / max(1, len(own))
+                rows.append((name, state, place if place < k else None, k, n, *shares))
+                start += n
+        return pl.DataFrame(rows, schema=_FILL, orient="row")
+
     def agreement(self, weights: KappaWeights = "linear") -> pl.DataFrame:
         """How far each policy agrees with the first one, over the senders that both score.
 
@@ -257,6 +278,12 @@ class Comparison:
         return said
 
 
+_FILL: dict[str, pl.DataType] = {
+    "policy": pl.String(),
+    "state": pl.String(),
+    **{name: pl.Int64() for name in ("place", "bands", "senders")},
+    **{name: pl.Float64() for name in ("share", "start")},
+}
 _AGREEMENT: dict[str, pl.DataType] = {
     "senders": pl.Int64(),
     **{n: pl.Float64() for n in ("same", "up", "down", "kappa", "spearman", "kendall")},
