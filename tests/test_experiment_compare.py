@@ -312,7 +312,7 @@ def test_an_unknown_threshold_is_answered_with_the_nearest():
     with pytest.raises(PolicyError, match=r"Did you mean 'bands\.Good'"):
         Threshold.parse("band.Goo", POLICY)
     small = POLICY.model_copy(update={"bands": POLICY.bands[:2]})
-    with pytest.raises(PolicyError, match="no threshold 'bands.Good'"):
+    with pytest.raises(PolicyError, match=r"no threshold 'bands\.Good'"):
         GOOD.get(small)
 
 

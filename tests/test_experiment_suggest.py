@@ -29,8 +29,8 @@ from senderscore_nb.score import score
 from tests.experiment_frames import POLICY, SENDERS, scored_of, tallies_of
 
 SCORED = scored_of(SENDERS)
-MORE = scored_of([(n, round(n * r), round(n * b)) for n in (150, 600, 2500)
-                  for r, b in ((0.02, 0.06), (0.05, 0.03), (0.08, 0.02), (0.16, 0.004))])  # fmt: skip
+RATES = ((0.02, 0.06), (0.05, 0.03), (0.08, 0.02), (0.16, 0.004))
+MORE = scored_of([(n, round(n * r), round(n * b)) for n in (150, 600, 2500) for r, b in RATES])
 
 counts = st.tuples(st.integers(100, 3000), st.floats(0.0, 0.3), st.floats(0.0, 0.12)).map(
     lambda c: (c[0], int((c[0] - int(c[0] * c[2])) * c[1]), int(c[0] * c[2]))
@@ -231,7 +231,7 @@ def test_grades_by_real_differences_gain_most_of_all(senders, confidence):
 
 def test_every_suggestion_is_a_policy_with_its_reason_and_its_costs():
     found = suggestions(POLICY, MORE)
-    assert [one.purpose for one in found][0] == "at present"
+    assert found[0].purpose == "at present"
     assert len(found) == 6
     tallies = tallies_of(*[(r["ended"], r["replied"], r["bounced"]) for r in MORE.to_dicts()])
     for one in found[1:]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, data, project, reports
+from senderscore_nb.cli import app, data, policy, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -26,7 +26,7 @@ for _command in (
     data.score,
     data.check,
     data.report,
-    data.policy,
+    policy.policy,
     app.app,
     project.init,
     reports.reports,

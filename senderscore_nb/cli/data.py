@@ -1,4 +1,4 @@
-"""Commands over data: score, check, report, policy."""
+"""Commands over data: score, check, report."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def score(
     from senderscore_nb.selection import Selection
 
     keys = parse_by(by)
-    selected["factors"] = _factors(selected["factors"])
+    selected["factors"] = factors_of(selected["factors"])
     selection = Selection.parse(selected, where="options")
     account = _open(data, mapping, timezone, roster, policy)
     tallies = account.select(selection)
@@ -136,29 +136,6 @@ def report(
         click.echo(made.twin)
 
 
-@click.group()
-def policy() -> None:
-    """List and show scoring policies."""
-
-
-@policy.command("list")
-def policy_list() -> None:
-    """The policies that come with the package."""
-    from senderscore_nb.policy import load_policy, preset_names
-
-    for name in preset_names():
-        click.echo(f"{name}\t{load_policy(name).label}")
-
-
-@policy.command("show")
-@click.argument("name", default="hubspot-article")
-def policy_show(name: str) -> None:
-    """A policy as TOML, to start your own from."""
-    from senderscore_nb.policy import load_policy
-
-    click.echo(load_policy(name).to_toml(), nl=False)
-
-
 def _open(
     data: Sequence[str],
     mapping: str | None,
@@ -200,7 +177,12 @@ def _rejects_name(item: str) -> str:
     return f"{stem or 'data'}.rejected.csv"
 
 
-def _factors(pairs: Sequence[str]) -> dict[str, list[str]]:
+def factors_of(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Values by factor from the options `--factor NAME=VALUE`.
+
+    Raises:
+        SenderScoreError: One has no `=`.
+    """
     factors: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

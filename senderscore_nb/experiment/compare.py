@@ -76,7 +76,7 @@ def _stated(scored: pl.DataFrame, policy: ScoringPolicy, name: str) -> pl.DataFr
         pl.lit(name).alias("policy"),
         "user_id",
         *week,
-        *("ended", "score", "score_low", "score_high"),
+        *("ended", "replied", "bounced", "score", "score_low", "score_high"),
         place=pl.col("band").cast(pl.Enum(policy.band_names)).to_physical().cast(pl.Int64),
         state=pl.coalesce(band, unscored),
         verdict=pl.col("verdict"),

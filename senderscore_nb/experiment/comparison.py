@@ -35,8 +35,9 @@ class Comparison:
         policies: In the order given. The first one is what the others are compared with.
         names: A name for each, by which the frames below call it.
         now: One row for each policy and sender: `policy`, `user_id`, `user_label` where labels are
-            known, `ended`, `score`, `score_low`, `score_high`, `place` (of the band, from 0; null
-            without a score), `state` (the band's name, or why there is none), `verdict`.
+            known, `ended`, `replied`, `bounced`, `score`, `score_low`, `score_high`, `place` (of
+            the band, from 0; null without a score), `state` (the band's name, or why there is
+            none), `verdict`.
         history: The same by `week`, without the interval; None unless weeks were asked for.
     """
 
