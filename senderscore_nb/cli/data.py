@@ -99,6 +99,8 @@ def check(
               help="weekly, sender, or a notebook of your own.")  # fmt: skip
 @click.option("--for", "--week", "period", metavar="PERIOD",
               help="2026-W46, 2026-10 or 2026-11-15; the last complete week.")  # fmt: skip
+@click.option("--candidate", metavar="NAME|FILE",
+              help="A policy to show beside the one in force: who would move.")  # fmt: skip
 @click.option("--weeks", "window_weeks", type=click.IntRange(1, 520), help="Weeks a score covers.")
 @click.option("--user", "users", multiple=True, metavar="ID", help="Only this user; repeatable.")
 @click.option("--team", "teams", multiple=True, help="Only this team; repeatable.")
@@ -113,6 +115,7 @@ def report(
     timezone: str | None,
     roster: str | None,
     policy: str | None,
+    candidate: str | None,
     notebook: str,
     output: str,
     name: str | None,
@@ -123,7 +126,8 @@ def report(
     from senderscore_nb.reports import run_report
 
     parameters: dict[str, Any] = {"data": [_path(item) for item in data]}
-    given = {"mapping": mapping, "timezone": timezone, "roster": roster, "policy": policy, **chosen}
+    chosen["policy"], chosen["candidate"] = _policy_path(policy), _policy_path(candidate)
+    given = {"mapping": mapping, "timezone": timezone, "roster": roster, **chosen}
     parameters |= {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in given.items()
@@ -190,6 +194,12 @@ def factors_of(pairs: Sequence[str]) -> dict[str, list[str]]:
             raise SenderScoreError(f"--factor {pair}: expected NAME=VALUE, as segment=smb.")
         factors.setdefault(name, []).append(value)
     return factors
+
+
+def _policy_path(policy: str | None) -> str | None:
+    """A policy's file by its whole path; a preset's name as it is."""
+    is_file = policy is not None and (policy.endswith(".toml") or Path(policy).is_file())
+    return _path(policy) if policy is not None and is_file else policy
 
 
 def _path(item: str) -> str:

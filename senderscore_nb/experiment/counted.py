@@ -42,7 +42,7 @@ def tallies_under(
     """
     chosen = selection or Selection()
     if isinstance(data, Account):
-        return _by_rules(policies, lambda policy: _of_account(data, policy).select(chosen))
+        return _by_rules(policies, lambda policy: account_under(data, policy).select(chosen))
     if all(name in data.columns for name in MEASURES):
         _same_rules(policies)
         return [chosen.apply(data, roster)] * len(policies)
@@ -51,7 +51,8 @@ def tallies_under(
     )
 
 
-def _of_account(account: Account, policy: ScoringPolicy) -> Account:
+def account_under(account: Account, policy: ScoringPolicy) -> Account:
+    """The account under another policy, counted again where that counts differently."""
     if _rules(account.policy) == _rules(policy):
         return replace(account, policy=policy)
     counted = tally(account.reading.accepted, rules=policy.counting)
