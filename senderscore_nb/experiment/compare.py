@@ -44,7 +44,7 @@ def compare(
     >>> account = open_account(sample_folder(), timezone=TIMEZONE)
     >>> strict = Threshold.parse("bands.Good", account.policy).set(account.policy, 76)
     >>> compare(account, [account.policy, strict]).agreement()["same"].round(2).to_list()
-    [0.64]
+    [0.79]
     """
     loaded = load_all(policies)
     names = policy_names(loaded)
