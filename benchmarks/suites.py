@@ -211,6 +211,34 @@ def fanout(quick: bool) -> Suite:
     )
 
 
+def sweep(quick: bool) -> Suite:
+    few, many = (5, 20) if quick else (1_000, 10_000)
+
+    def case(way: str, count: int) -> Case:
+        name = {"ours": "sweep", "plain": "each policy's own points"}[way]
+        command = python("-m", "benchmarks.sweep", way, str(count))
+        return Case(f"{name}, {count:,} policies", command)
+
+    cases = [case("ours", many), case("ours", few), case("plain", few)]
+    all_of_them, some, plain = (one.name for one in cases)
+    return Suite(
+        "sweep",
+        f"{many:,} policies over 400 senders and 52 weeks",
+        cases,
+        [
+            Aim("in under ten seconds", all_of_them, 10),
+            Aim("a fifth of the time of each policy's own points", some, 0.2, over=plain),
+            Aim(f"the memory of {few:,} policies for {many:,}", all_of_them, 1.2, "peak_mb", some),
+        ],
+        note=(
+            "No two policies share a curve. The sweep also counts how many bands change from week "
+            "to week, and the agreement with the baseline; the plain way gives the bands alone. "
+            "The bands are compared before anything is printed."
+        ),
+        rounds=3,
+    )
+
+
 SUITES: dict[str, Callable[[bool], Suite]] = {
     "tally": tally,
     "memory": memory,
@@ -219,5 +247,6 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "reading": reading,
     "report": report,
     "fanout": fanout,
+    "sweep": sweep,
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

@@ -10,7 +10,7 @@ import polars as pl
 
 from docs.explorer_picture import pictures as explorer_pictures
 from senderscore_nb import Selection, charts, load_policy, open_account, score
-from senderscore_nb.experiment.calibrate import calibrate
+from senderscore_nb.experiment import Cohort, Threshold, calibrate, compare, moved, stability
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
 from senderscore_nb.reports.pictures import static_svg
@@ -34,6 +34,24 @@ def gauge_wall() -> None:
     scores = score(account.select(LAST_12_WEEKS), account.policy, by="user", roster=account.roster)
     chart = charts.gauge_wall(account.labels.add(scores), account.policy)
     (PICTURES / "gauges.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
+def thresholds() -> None:
+    """Two policies side by side, as the page on thresholds makes them."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    named = [Threshold.parse(name, account.policy) for name in ("bands.Good", "reply.7%")]
+    stricter = moved(account.policy, dict(zip(named, (72, 0.08), strict=True)))
+    found = compare(account, [account.policy, stricter], selection=LAST_12_WEEKS)
+    moves = charts.migration(found.migration(), before=found.names[0], after=found.names[1])
+    scored = score(account.select(LAST_12_WEEKS), account.policy, by="user", roster=account.roster)
+    senders = Cohort.of(scored)
+    at_once, waiting = (
+        stability(policies, senders, in_a_row=periods)
+        for policies, periods in (([account.policy, stricter], 1), ([account.policy], 2))
+    )
+    rates = charts.stability(pl.concat([at_once, waiting]), asked=0.2)
+    for name, chart in (("migration", moves), ("stability", rates)):
+        (PICTURES / f"{name}.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
 def report() -> None:
@@ -82,6 +100,7 @@ def calibration() -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
+    thresholds()
     report()
     index()
     calibration()

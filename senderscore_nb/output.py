@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.safe import shown, spreadsheet_safe, write_atomically
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _SHOWN = (
     "ended",
@@ -64,6 +71,80 @@ def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str
     _write(buffer.getvalue(), form, output)
 
 
+def write_rows(
+    parts: Mapping[str, pl.DataFrame], form: str, output: str | None = None, *, note: str = ""
+) -> None:
+    """Write frames of any columns: tables for people under headings, CSV of one, JSON of all.
+
+    Args:
+        parts: Frames by what they are called.
+        form: table, csv or json; for csv there is one frame.
+        output: A file, or None for the terminal.
+        note: Lines under the tables.
+    """
+    if form == "json":
+        rows = {name: json.loads(frame.write_json()) for name, frame in parts.items()}
+        text = json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        _write(text.encode(), form, output)
+        return
+    if form == "csv":
+        (frame,) = parts.values()
+        # A column may be named after a policy, which may be named anything.
+        headings = spreadsheet_safe(pl.DataFrame({"name": frame.columns}))["name"].to_list()
+        frame = spreadsheet_safe(frame)
+        text = frame.rename(dict(zip(frame.columns, headings, strict=True))).write_csv()
+        _write(text.encode(), form, output)
+        return
+    from rich.text import Text
+
+    with _paper(output) as console:
+        for name, frame in parts.items():
+            console.print(Text(shown(name, most=120), style="bold"))
+            console.print(_table(frame) if frame.height else "  nobody\n")
+        console.print(Text("\n".join(shown(line, most=160) for line in note.splitlines())))
+
+
+_FRACTIONS = ("same", "up", "down", "flip_rate", "consistency", "accuracy", "flips", "share")
+
+
+def _table(frame: pl.DataFrame) -> Table:
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name, kind in frame.schema.items():
+        number = kind.is_numeric()
+        table.add_column(
+            shown(name, most=44), justify="right" if number else "left", overflow="fold"
+        )
+    for row in frame.iter_rows(named=True):
+        table.add_row(*(Text(_figure(name, value)) for name, value in row.items()))
+    return table
+
+
+def _figure(name: str, value: object) -> str:
+    if isinstance(value, float) and name in _FRACTIONS:
+        return f"{100 * value:.1f} %"
+    if isinstance(value, float) and name in ("kappa", "spearman", "kendall"):
+        return f"{value:.2f}"
+    return _cell(name, value)
+
+
+@contextmanager
+def _paper(output: str | None) -> Iterator[Console]:
+    """The terminal, or lines of 160 characters that are written when all is printed."""
+    from rich.console import Console
+
+    if sys.stdout.isatty() and not output:
+        yield Console()
+        return
+    buffer = io.StringIO()
+    yield Console(file=buffer, width=160)
+    text = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    _write(text.encode(), "table", output)
+
+
 def print_rows(rows: Sequence[Mapping[str, object]]) -> None:
     """A few rows of texts as a table, the keys of the first row as its headings."""
     from rich.box import SIMPLE
@@ -95,7 +176,6 @@ def _write(content: bytes, form: str, output: str | None) -> None:
 
 def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -108,14 +188,9 @@ def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
         table.add_column(name, justify="right" if number else "left", no_wrap=number)
     for row in frame.select(columns).iter_rows(named=True):
         table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
-    buffer = io.StringIO()
-    terminal = sys.stdout.isatty() and not output
-    console = Console(file=None if terminal else buffer, width=None if terminal else 160)
-    console.print(table)
-    console.print(Text(note))
-    if not terminal:
-        text = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
-        _write(text.encode(), "table", output)
+    with _paper(output) as console:
+        console.print(table)
+        console.print(Text(note))
 
 
 def _cell(name: str, value: object) -> str:

@@ -91,6 +91,13 @@ def test_many_reports_are_measured_each_way():
     assert facts == [{"all pages were made": True}] * 3
 
 
+def test_a_sweep_and_each_policy_alone_give_the_same_bands():
+    quick = suites.SUITES["sweep"](True)
+    facts = [run(case.command).facts for case in quick.cases]
+    assert facts[1] == facts[2]
+    assert facts[0].keys() != facts[1].keys()
+
+
 def test_a_child_reports_its_own_figures_or_is_measured_whole():
     measured = run(python("-c", 'print(\'{"seconds": 0.5, "facts": {"rows": 3}}\')'))
     assert (measured.seconds, measured.facts) == (0.5, {"rows": 3})

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from senderscore_nb import experiment
 from senderscore_nb.cli import main
 from senderscore_nb.contract import COLUMNS, MEASURES, Roster
 from senderscore_nb.policy import load_policy, parse_policy, preset_names
@@ -65,6 +66,31 @@ def test_the_policy_page_shows_the_default():
 def test_the_policy_page_names_every_preset():
     text = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)) == set(preset_names())
+
+
+def test_the_thresholds_page_runs(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "thresholds.md"
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, "thresholds.md", "exec"), names)  # noqa: S102
+    said = capsys.readouterr().out
+    assert "Mateusz Nowak" not in said  # whom neither policy puts elsewhere
+    assert "A false alarm costs 1 and a miss 5" in said
+    named = set(re.findall(r"`(suggest_[a-z_]+)`", page.read_text(encoding="utf-8")))
+    assert named == {n for n in experiment.__all__ if n.startswith("suggest_")}
+    monkeypatch.chdir(tmp_path)
+    (commands,) = blocks(page, "sh")
+    for line in commands.splitlines():
+        command, _, target = line.split("#")[0].partition(">")
+        program, *arguments = shlex.split(command)
+        assert program == ".venv/bin/senderscore"
+        arguments = [str(SAMPLE) if a == "data/sample" else a for a in arguments]
+        got = CliRunner().invoke(main, arguments)
+        assert got.exit_code == 0, (line, got.output)
+        if target:
+            changed = got.output.replace('"hubspot-article"', '"stricter"').replace("= 70", "= 72")
+            (tmp_path / target.strip()).write_text(changed)
 
 
 def test_the_columns_page_names_every_column():

@@ -12,14 +12,18 @@ from senderscore_nb.charts.funnel import funnel
 from senderscore_nb.charts.gauge import gauge, gauge_wall
 from senderscore_nb.charts.heatmap import heatmap_sequences, heatmap_weeks
 from senderscore_nb.charts.layers import with_narrow
+from senderscore_nb.charts.migration import band_fill, migration
 from senderscore_nb.charts.palette import band_colours, ink_on
 from senderscore_nb.charts.ranking import ranking
 from senderscore_nb.charts.rates import rates
+from senderscore_nb.charts.sensitivity import sensitivity_heatmap, tornado
+from senderscore_nb.charts.stability import stability
 from senderscore_nb.charts.theme import enable, register, theme
 from senderscore_nb.charts.trend import trend
 
 __all__ = [
     "band_colours",
+    "band_fill",
     "calibration_curves",
     "calibration_map",
     "changes",
@@ -30,10 +34,14 @@ __all__ = [
     "heatmap_sequences",
     "heatmap_weeks",
     "ink_on",
+    "migration",
     "ranking",
     "rates",
     "register",
+    "sensitivity_heatmap",
+    "stability",
     "theme",
+    "tornado",
     "trend",
     "with_narrow",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, calibrate, data, project, reports
+from senderscore_nb.cli import app, calibrate, data, policy, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -26,11 +26,11 @@ for _command in (
     data.score,
     data.check,
     data.report,
-    data.policy,
+    policy.policy,
     app.app,
     project.init,
     reports.reports,
     project.schedule,
 ):
     main.add_command(_command)
-data.policy.add_command(calibrate.calibrate)
+policy.policy.add_command(calibrate.calibrate)

@@ -1,4 +1,4 @@
-"""Commands over data: score, check, report, policy."""
+"""Commands over data: score, check, report."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def score(
     from senderscore_nb.selection import Selection
 
     keys = parse_by(by)
-    selected["factors"] = _factors(selected["factors"])
+    selected["factors"] = factors_of(selected["factors"])
     selection = Selection.parse(selected, where="options")
     account = _open(data, mapping, timezone, roster, policy)
     tallies = account.select(selection)
@@ -99,6 +99,8 @@ def check(
               help="weekly, sender, or a notebook of your own.")  # fmt: skip
 @click.option("--for", "--week", "period", metavar="PERIOD",
               help="2026-W46, 2026-10 or 2026-11-15; the last complete week.")  # fmt: skip
+@click.option("--candidate", metavar="NAME|FILE",
+              help="A policy to show beside the one in force: who would move.")  # fmt: skip
 @click.option("--weeks", "window_weeks", type=click.IntRange(1, 520), help="Weeks a score covers.")
 @click.option("--user", "users", multiple=True, metavar="ID", help="Only this user; repeatable.")
 @click.option("--team", "teams", multiple=True, help="Only this team; repeatable.")
@@ -113,6 +115,7 @@ def report(
     timezone: str | None,
     roster: str | None,
     policy: str | None,
+    candidate: str | None,
     notebook: str,
     output: str,
     name: str | None,
@@ -123,7 +126,8 @@ def report(
     from senderscore_nb.reports import run_report
 
     parameters: dict[str, Any] = {"data": [_path(item) for item in data]}
-    given = {"mapping": mapping, "timezone": timezone, "roster": roster, "policy": policy, **chosen}
+    chosen["policy"], chosen["candidate"] = _policy_path(policy), _policy_path(candidate)
+    given = {"mapping": mapping, "timezone": timezone, "roster": roster, **chosen}
     parameters |= {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in given.items()
@@ -134,29 +138,6 @@ def report(
     click.echo(made.page)
     if made.twin:
         click.echo(made.twin)
-
-
-@click.group()
-def policy() -> None:
-    """List and show scoring policies."""
-
-
-@policy.command("list")
-def policy_list() -> None:
-    """The policies that come with the package."""
-    from senderscore_nb.policy import load_policy, preset_names
-
-    for name in preset_names():
-        click.echo(f"{name}\t{load_policy(name).label}")
-
-
-@policy.command("show")
-@click.argument("name", default="hubspot-article")
-def policy_show(name: str) -> None:
-    """A policy as TOML, to start your own from."""
-    from senderscore_nb.policy import load_policy
-
-    click.echo(load_policy(name).to_toml(), nl=False)
 
 
 def _open(
@@ -200,7 +181,12 @@ def _rejects_name(item: str) -> str:
     return f"{stem or 'data'}.rejected.csv"
 
 
-def _factors(pairs: Sequence[str]) -> dict[str, list[str]]:
+def factors_of(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Values by factor from the options `--factor NAME=VALUE`.
+
+    Raises:
+        SenderScoreError: One has no `=`.
+    """
     factors: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -208,6 +194,12 @@ def _factors(pairs: Sequence[str]) -> dict[str, list[str]]:
             raise SenderScoreError(f"--factor {pair}: expected NAME=VALUE, as segment=smb.")
         factors.setdefault(name, []).append(value)
     return factors
+
+
+def _policy_path(policy: str | None) -> str | None:
+    """A policy's file by its whole path; a preset's name as it is."""
+    is_file = policy is not None and (policy.endswith(".toml") or Path(policy).is_file())
+    return _path(policy) if policy is not None and is_file else policy
 
 
 def _path(item: str) -> str:

@@ -26,12 +26,19 @@ from senderscore_nb.reports.clean import clean_html
 from senderscore_nb.reports.outputs import headings, joined, prose_of, spec_of
 from senderscore_nb.reports.pictures import data_uri, digest, packed, runtime, static_svg
 
+OPTIONAL = "optional"
+"""The tag of a heading that is shown only where something is shown under it."""
+
 
 @dataclass
 class Section:
-    """A heading of the second level with what stands under it."""
+    """A heading of the second level with what stands under it.
+
+    One from a cell tagged `optional` is left out where nothing stands under it.
+    """
 
     title: str
+    optional: bool = False
     anchor: str = ""
     blocks: list[Markup] = field(default_factory=list)
 
@@ -90,12 +97,12 @@ def build_page(notebook: Any, notices: Sequence[Notice] = (), *, title: str = ""
     own = "Report"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            html = prose_of(cell)
+            html, optional = prose_of(cell), OPTIONAL in cell.metadata.get("tags", [])
             for level, heading, rest in headings(html):
                 if level == 1:
                     own = heading
                 elif level == 2:
-                    sections.append(Section(heading, _anchor(heading, len(sections))))
+                    sections.append(Section(heading, optional))
                 elif heading:
                     sections[-1].blocks.append(Markup("<h3>{}</h3>").format(heading))
                 if rest.strip():
@@ -104,6 +111,9 @@ def build_page(notebook: Any, notices: Sequence[Notice] = (), *, title: str = ""
         elif cell.cell_type == "code":
             for output in joined(cell.get("outputs", [])):
                 sections[-1].blocks += _shown(output, figures)
+    sections = [section for section in sections if section.blocks or not section.optional]
+    for place, section in enumerate(sections):
+        section.anchor = _anchor(section.title, place)
     style, loader, bundle = _asset("style.css"), _asset("page.js"), runtime()
     charts = json.dumps(
         {

@@ -105,6 +105,9 @@ def _name(path: Path, twin: Mapping[str, Any] | None, parameters: Mapping[str, A
             parts.append(str(twin["sender"][0]["user_label"]))
             special.pop("users", None)
         parts.append(str(twin.get("period", "")))
+    for kind in ("policy", "candidate"):
+        # Not the whole path, which says whose machine it was made on.
+        parts.append(Path(special.pop(kind, "")).stem)
     for value in special.values():
         parts += map(str, value) if isinstance(value, list) else [str(value)]
     return "-".join(part for part in parts if part)

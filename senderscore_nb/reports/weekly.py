@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
@@ -153,8 +155,12 @@ class WeeklyReport(ReportFrame):
         """Senders by sequence."""
         return sections.sequences_figure(self.sender_sequences, self.policy)
 
-    def summary(self) -> Summary:
-        """The report's figures as data: its JSON twin."""
+    def summary(self, more: Mapping[str, Any] | None = None) -> Summary:
+        """The report's figures as data: its JSON twin.
+
+        Args:
+            more: Further figures, such as those of a candidate policy.
+        """
         return Summary(
             {
                 "report": "weekly",
@@ -168,5 +174,6 @@ class WeeklyReport(ReportFrame):
                 "sender_sequences": self.sender_sequences,
                 "history": self.sender_history,
                 "policy_text": self.policy.to_toml(),
+                **(more or {}),
             }
         )

@@ -166,6 +166,12 @@ class Project:
                 yield f"{key}.notebook: {error}"
                 continue
             yield from _unfit(report, key, declared)
+            candidate = report.parameters.get("candidate")
+            if candidate and isinstance(candidate, str):
+                try:
+                    load_policy(self.policy(candidate))
+                except SenderScoreError as error:
+                    yield f"{key}.parameters.candidate: {error}"
 
 
 def _unfit(report: ReportPlan, key: str, declared: dict[str, Any]) -> Iterator[str]:

@@ -158,6 +158,8 @@ def tasks_of(
         given = _given(project, batch, _selected(report, instance))
         parameters = {name: value for name, value in given.items() if name in declared}
         parameters |= report.parameters
+        if candidate := report.parameters.get("candidate"):
+            parameters["candidate"] = project.policy(candidate)
         about = batch.period, instance, policy, notebook, parameters, page, batch.how
         tasks.append(Task(report, *about))
     return tasks
