@@ -73,11 +73,11 @@ def _planted(truth: pl.DataFrame, policy: ScoringPolicy, effects: Effects) -> li
         "reply for one token or more against none, given sender, sequence and week; senders "
         "differ in how often they use tokens, so the crude ratio differs |",
         f"| Contacts that bounced before | everywhere, `previously_bounced`, about "
-        f"{PREVIOUSLY_BOUNCED:.0%} | odds ratio {effects.past_bounce_odds_ratio:g} of a bounce, given "
-        "sender, source and week; none on replies |",
-        f"| Contacts that do not engage | everywhere, `sends_since_engagement`, 0 to {MOST_SENDS} | "
-        f"odds ratio {effects.sends_odds_ratio:g} of a reply for each further e-mail, given sender, "
-        "sequence, week and tokens; none on bounces |",
+        f"{PREVIOUSLY_BOUNCED:.0%} | odds ratio {effects.past_bounce_odds_ratio:g} of a bounce, "
+        "given sender, source and week; none on replies |",
+        "| Contacts that do not engage | everywhere, `sends_since_engagement`, "
+        f"0 to {MOST_SENDS} | odds ratio {effects.sends_odds_ratio:g} of a reply for each further "
+        "e-mail, given sender, sequence, week and tokens; none on bounces |",
         *([_mix_shift(effects.mix_shift, truth)] if effects.mix_shift else []),
         *_roles(policy),
         f"| Nothing | {', '.join(f'`{name}`' for name in NULL_FACTORS)} | no effect on replies or "
