@@ -6,11 +6,15 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.safe import shown, spreadsheet_safe, write_atomically
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _SHOWN = (
     "ended",
@@ -64,6 +68,38 @@ def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str
     _write(buffer.getvalue(), form, output)
 
 
+def write_table(
+    frame: pl.DataFrame,
+    rows: Sequence[Mapping[str, str]],
+    form: str,
+    output: str | None,
+    *,
+    note: str = "",
+) -> None:
+    """Write a frame as data, or rows of texts made from it as a table for people.
+
+    Args:
+        frame: What CSV, JSON and Parquet hold, every column in full precision.
+        rows: What the table shows; the keys of the first row are its headings.
+        form: table, csv, json or parquet.
+        output: A file, or None for the terminal.
+        note: Lines under the table.
+    """
+    if form != "table":
+        write_frame(frame, form, output)
+        return
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name in rows[0] if rows else ["nothing to show"]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(value, most=160)) for value in row.values()))
+    _render(table, output, note)
+
+
 def print_rows(rows: Sequence[Mapping[str, object]]) -> None:
     """A few rows of texts as a table, the keys of the first row as its headings."""
     from rich.box import SIMPLE
@@ -95,7 +131,6 @@ def _write(content: bytes, form: str, output: str | None) -> None:
 
 def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -108,11 +143,18 @@ def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
         table.add_column(name, justify="right" if number else "left", no_wrap=number)
     for row in frame.select(columns).iter_rows(named=True):
         table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
+    _render(table, output, note)
+
+
+def _render(table: Table, output: str | None, note: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
     buffer = io.StringIO()
     terminal = sys.stdout.isatty() and not output
     console = Console(file=None if terminal else buffer, width=None if terminal else 160)
     console.print(table)
-    console.print(Text(note))
+    console.print(Text("".join(c if c.isprintable() or c == "\n" else " " for c in note)))
     if not terminal:
         text = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
         _write(text.encode(), "table", output)

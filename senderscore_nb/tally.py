@@ -64,7 +64,9 @@ def tally(
     day = pl.col(rules.date_basis)
     keys = [_period(day, name) if name in PERIODS else pl.col(name) for name in by]
     measures = outcomes(columns, rules)
-    counted = frame.filter(has_ended(rules)).select(*keys, *(e.alias(n) for n, e in measures.items()))
+    counted = frame.filter(has_ended(rules)).select(
+        *keys, *(e.alias(n) for n, e in measures.items())
+    )
     result = count_cells(counted, list(by), list(measures))
     if result is None:
         result = _grouped(counted, list(by), list(measures))

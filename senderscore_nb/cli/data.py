@@ -48,9 +48,9 @@ def score(
     from senderscore_nb.selection import Selection
 
     keys = parse_by(by)
-    selected["factors"] = _factors(selected["factors"])
+    selected["factors"] = factor_pairs(selected["factors"])
     selection = Selection.parse(selected, where="options")
-    account = _open(data, mapping, timezone, roster, policy)
+    account = open_data(data, mapping, timezone, roster, policy)
     tallies = account.select(selection)
     _warn(account, tallies)
     # The pace is taken up to the newest day of the whole account, also where less is selected.
@@ -159,13 +159,14 @@ def policy_show(name: str) -> None:
     click.echo(load_policy(name).to_toml(), nl=False)
 
 
-def _open(
+def open_data(
     data: Sequence[str],
     mapping: str | None,
     timezone: str | None,
     roster: str | None,
     policy_name: str | None,
 ) -> Account:
+    """The account that the options of reading name."""
     from senderscore_nb.account import open_account
     from senderscore_nb.policy import DEFAULT_POLICY
 
@@ -200,7 +201,8 @@ def _rejects_name(item: str) -> str:
     return f"{stem or 'data'}.rejected.csv"
 
 
-def _factors(pairs: Sequence[str]) -> dict[str, list[str]]:
+def factor_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Values by factor from options of the form NAME=VALUE."""
     factors: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

@@ -54,7 +54,7 @@ def _table(one: Ints, other: Ints) -> Array:
     width = int(b.max()) + 1
     counts = np.bincount(a * width + b, minlength=(int(a.max()) + 1) * width)
     table = counts.reshape(-1, width).astype(np.float64)
-    return table[table.sum(1) > 0][:, table.sum(0) > 0]
+    return np.asarray(table[table.sum(1) > 0][:, table.sum(0) > 0], dtype=np.float64)
 
 
 def cramers_v(table: Array) -> float:

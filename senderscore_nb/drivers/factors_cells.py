@@ -8,7 +8,7 @@ import numpy as np
 
 from senderscore_nb.drivers.factors_columns import Coded
 from senderscore_nb.drivers.factors_fit import Array, Block, Ints
-from senderscore_nb.drivers.factors_rows import Rows, Strata, blocks_of, spline
+from senderscore_nb.drivers.factors_rows import Flags, Rows, Strata, blocks_of, spline
 
 _KNOTS = 4
 _SUSPICIOUS = 0.95
@@ -51,7 +51,7 @@ def count(rows: Rows, coded: Coded, strata: Strata) -> Cells:
     shape = (len(strata.sender), times, levels)
     asked = coded.codes >= 0
 
-    def counted(chosen: Array) -> Array:
+    def counted(chosen: Flags) -> Array:
         flat = np.bincount(place[chosen], minlength=shape[0] * shape[1] * shape[2])
         return flat.reshape(shape).astype(np.float64)
 
@@ -106,7 +106,7 @@ def pooled(
     small = (~fine) & (size > 0)
     notes: list[str] = []
     labels = list(coded.labels)
-    groups = [[i] for i in np.flatnonzero(fine)]
+    groups: list[list[int]] = [[i] for i in np.flatnonzero(fine).tolist()]
     kept = [labels[i] for i in np.flatnonzero(fine)]
     if small.any():
         together = np.flatnonzero(small).tolist()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -142,25 +141,41 @@ def code_factor(name: str, values: pl.Series, *, most_levels: int) -> Coded:
         values: Its values.
         most_levels: The commonest levels that are kept apart; the others are one.
     """
-    if name == _TOKENS:
-        return _levels(name, _tokens(values), most_levels)
     if name == HOW_MANY:
-        some = values.fill_null(0) >= 1
-        counts = pl.when(values >= 3).then(pl.lit("3 or more")).otherwise(values.cast(pl.String))
-        text = pl.DataFrame({values.name: values}).select(counts.alias("n")).to_series()
-        coded = _levels(name, text, most_levels)
-        codes = np.where(some.to_numpy(), coded.codes, -1)
-        return _without_empty(Coded(name, coded.labels, codes, notes=("with at least one token",)))
+        return _how_many(values, most_levels)
+    text = level_texts(name, values)
+    return _number(name, values, most_levels) if text is None else _levels(name, text, most_levels)
+
+
+def level_texts(name: str, values: pl.Series) -> pl.Series | None:
+    """Each value's level as text, null where unknown; None where values are a number."""
+    if name == _TOKENS:
+        return _tokens(values)
     if name == "enrolled_weekday":
         days = {i + 1: day for i, day in enumerate(_WEEKDAYS)}
-        return _levels(name, values.replace_strict(days, default=None), most_levels)
+        return values.replace_strict(days, default=None, return_dtype=pl.String)
     if values.dtype == pl.Boolean:
         words = {True: "yes", False: "no"}
-        text = values.replace_strict(words, default=None, return_dtype=pl.String)
-        return _levels(name, text, most_levels)
-    if values.dtype.is_numeric():
-        return _number(name, values, most_levels)
-    return _levels(name, values.cast(pl.String), most_levels)
+        return values.replace_strict(words, default=None, return_dtype=pl.String)
+    return None if values.dtype.is_numeric() else values.cast(pl.String)
+
+
+def label_of(text: str) -> str:
+    """How a level's text is shown."""
+    return shown(text) if text.strip() else "(blank)"
+
+
+def _how_many(values: pl.Series, most_levels: int) -> Coded:
+    frame = pl.DataFrame({"n": values})
+    counts = (
+        pl.when(pl.col("n") >= 3).then(pl.lit("3 or more")).otherwise(pl.col("n").cast(pl.String))
+    )
+    coded = _levels(HOW_MANY, frame.select(counts).to_series(), most_levels)
+    some = (values.fill_null(0) >= 1).to_numpy()
+    codes = np.where(some, coded.codes, -1)
+    return _without_empty(
+        Coded(HOW_MANY, coded.labels, codes, notes=("among those with at least one token",))
+    )
 
 
 def _tokens(values: pl.Series) -> pl.Series:
@@ -178,7 +193,7 @@ def _levels(name: str, text: pl.Series, most_levels: int) -> Coded:
         .sort(["count", "value"], descending=[True, False])
     )
     common, rare = counts["value"][:most_levels].to_list(), counts.height - most_levels
-    labels = [shown(value) if str(value).strip() else "(blank)" for value in common]
+    labels = [label_of(str(value)) for value in common]
     if rare > 0:
         labels.append(f"other ({rare:,} levels)")
     unknown = named.null_count() > 0
@@ -227,7 +242,9 @@ def _number(name: str, values: pl.Series, most_levels: int) -> Coded:
         text = pl.DataFrame({"x": number, "ok": finite}).select(
             pl.when("ok").then(
                 pl.col("x").replace_strict(
-                    {v: f"{v:g}" for v in distinct.to_list()}, default=None, return_dtype=pl.String
+                    {v: f"{v:.6g}" for v in distinct.to_list()},
+                    default=None,
+                    return_dtype=pl.String,
                 )
             )
         )
@@ -243,7 +260,7 @@ def _number(name: str, values: pl.Series, most_levels: int) -> Coded:
     unknown = len(known) < len(values)
     if unknown:
         notes.append(f"{len(values) - len(known):,} values are unknown")
-    labels = (*(f"{m:g}" for m in means), *((UNKNOWN,) if unknown else ()))
+    labels = (*(f"{m:.3g}" for m in means), *((UNKNOWN,) if unknown else ()))
     return Coded(name, _distinct(labels), codes, means, unknown, tuple(notes))
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from senderscore_nb.drivers.factors_fit import Array, Block, Fit
 
@@ -31,11 +33,13 @@ class Error:
         size: The standard error.
         freedom: Degrees of freedom of Student's t; infinite for the normal distribution.
         clustered: Whether it comes from how senders differ.
+        alone: The standard error if enrollments were independent.
     """
 
     size: float
     freedom: float
     clustered: bool
+    alone: float
 
     def half(self, confidence: float) -> float:
         """Half the width of an interval."""
@@ -111,10 +115,12 @@ class Standard:
         model = alone + float(reduced @ fit.model @ reduced)
         freedom = freedom_of(fit, reduced)
         if freedom < LEAST_FREEDOM:
-            return Error(float(np.sqrt(model)), np.inf, clustered=False)
+            return Error(
+                float(np.sqrt(model)), np.inf, clustered=False, alone=float(np.sqrt(model))
+            )
         clustered = alone + float(reduced @ fit.clustered @ reduced)
         size = max(model, clustered) if few else clustered
-        return Error(float(np.sqrt(size)), freedom, clustered=True)
+        return Error(float(np.sqrt(size)), freedom, clustered=True, alone=float(np.sqrt(model)))
 
     def whole_rate(self, level: int) -> tuple[float, Error]:
         """A level's rate over all enrollments."""
@@ -146,11 +152,11 @@ class Standard:
         weights[:, high], weights[:, low] = 1 / self.size.sum(), -1 / self.size.sum()
         apart = np.zeros(self.size.shape[1])
         apart[high], apart[low] = 1.0, -1.0
-        everywhere = np.ones(len(self.size), dtype=np.bool_)
+        everywhere = np.full(len(self.size), 1.0)
         return self._contrast(weights, high, apart, everywhere, few=False)
 
     def _contrast(
-        self, weights: Array, level: int, apart: Array, strata: Array, *, few: bool
+        self, weights: Array, level: int, apart: Array, strata: npt.NDArray[Any], *, few: bool
     ) -> Contrast:
         block, fit = self.block, self.fit
         rate = float((weights[:, level] * self.rates[:, level]).sum())

@@ -9,7 +9,6 @@ import numpy as np
 from senderscore_nb.drivers.factors_cells import Cells, Levels, pooled, suspicion
 from senderscore_nb.drivers.factors_columns import UNKNOWN
 from senderscore_nb.drivers.factors_contrasts import (
-    LEAST_FREEDOM,
     Contrast,
     Error,
     Joint,
@@ -19,9 +18,9 @@ from senderscore_nb.drivers.factors_contrasts import (
 from senderscore_nb.drivers.factors_fit import Array, Fit, fit
 
 STATUSES: tuple[str, ...] = ("estimated", "constant", "too_few", "aliased", "same_as", "unknown")
-"""`constant`: one level only. `too_few`: fewer than two levels have enough enrollments. `aliased`: it
-does not vary within sender and sequence. `same_as`: another factor under another name. `unknown`: the
-data does not know the outcome."""
+"""`constant`: one level only. `too_few`: fewer than two levels have enough enrollments. `aliased`:
+it does not vary within sender and sequence. `same_as`: another factor under another name.
+`unknown`: the data does not know the outcome."""
 
 _WITHIN = 0.005  # share of the information that must be left within strata
 _BASELINES = ("none", "no", "0")
@@ -179,7 +178,7 @@ def _numbers(levels: Levels, standard: Standard) -> list[LevelEffect]:
         contrast = standard.between(high, low)
         result.append(
             LevelEffect(
-                f"{values[high]:g}", f"{values[low]:g}", float(sizes[known].sum()),
+                f"{values[high]:.3g}", f"{values[low]:.3g}", float(sizes[known].sum()),
                 float(events[known].sum()), contrast, _level_notes(contrast, 1.0, 2.0),
             )
         )  # fmt: skip
@@ -219,8 +218,8 @@ def _of_levels(levels: Levels, fitted: Fit, effects: list[LevelEffect]) -> tuple
             continue
         i = levels.labels.index(effect.level)
         error = effect.contrast.log_odds_error
-        if error.clustered and error.freedom >= LEAST_FREEDOM and model[i, i] > 0:
-            wider[i] = max(1.0, error.half(0.95) / 1.96 / np.sqrt(model[i, i]))
+        if error.clustered and error.alone > 0:
+            wider[i] = max(1.0, error.half(0.95) / 1.96 / error.alone)
     if len(sizes) == 2:
         wider[:] = wider.max()
     return turn @ fitted.beta[place], model * wider[:, None] * wider[None, :]

@@ -1,13 +1,14 @@
 """The binomial model behind the factors, on counts in a block of stratum × time × level.
 
-The log-odds of an outcome are a stratum's own (a sender's in a sequence) + a smooth function of time
-+ the factor's. Strata are as many as there are, so they are eliminated from the equations by block,
-which leaves a system of the size of time and factor; the counts stay in a dense block, which makes
-every sum over them one of an axis.
+The log-odds of an outcome are a stratum's own (a sender's in a sequence) + a smooth function of
+time + the factor's. Strata may be many, so they are eliminated from the equations by block, which
+leaves a system of the size of time and factor; the counts stay in a dense block, which makes every
+sum over them one along an axis.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -42,7 +43,7 @@ class Block:
     @property
     def columns(self) -> int:
         """Columns beside the strata: the common level, time and factor."""
-        return 1 + self.time.shape[1] + self.design.shape[1]
+        return 1 + int(self.time.shape[1]) + int(self.design.shape[1])
 
     @property
     def of_factor(self) -> slice:
@@ -193,7 +194,7 @@ class _System:
 
     def step(self) -> tuple[Array, Array]:
         right = self.score - self.cross.T @ (self.strata_score / self.diagonal)
-        beta = np.linalg.solve(self.reduced(), right)
+        beta: Array = np.asarray(np.linalg.solve(self.reduced(), right), dtype=np.float64)
         return (self.strata_score - self.cross @ beta) / self.diagonal, beta
 
 
@@ -235,7 +236,7 @@ def _finish(block: Block, strata: Array, beta: Array, rates: Array) -> Fit:
     score = _cross(block, residuals)
     score -= system.cross * (residuals.sum((1, 2)) / system.diagonal)[:, None]
     scores = _sum_by(block.sender, score)
-    without = np.linalg.inv(reduced[None] - own)
+    without: Array = np.asarray(np.linalg.inv(reduced[None] - own), dtype=np.float64)
     moves = np.einsum("gij,gj->gi", without, scores)
     senders = len(own)
     clustered = (senders - 1) / senders * (moves.T @ moves)
@@ -245,7 +246,7 @@ def _finish(block: Block, strata: Array, beta: Array, rates: Array) -> Fit:
         rates=rates,
         diagonal=system.diagonal,
         cross=system.cross,
-        model=np.linalg.inv(reduced),
+        model=np.asarray(np.linalg.inv(reduced), dtype=np.float64),
         clustered=clustered,
         moves=moves,
         own=own,
@@ -265,7 +266,7 @@ def _by_sender(block: Block, weights: Array, diagonal: Array) -> Array:
     edges = np.flatnonzero(np.r_[True, block.sender[1:] != block.sender[:-1], True])
     own = np.empty((len(edges) - 1, block.columns, block.columns))
     cross = _cross(block, weights)
-    for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(edges)):
         own[i] = _inner(block, weights[a:b]) - cross[a:b].T @ (cross[a:b] / diagonal[a:b, None])
     return own
 

@@ -13,31 +13,31 @@ from senderscore_nb.drivers.factors_estimate import Estimate, LevelEffect
 _TEXT, _REAL, _WHOLE = pl.String(), pl.Float64(), pl.Int64()
 
 EFFECTS: Mapping[str, pl.DataType] = {
-    **{name: _TEXT for name in ("outcome", "factor", "level", "against")},
-    **{name: _WHOLE for name in ("enrollments", "events", "senders")},
-    **{name: _REAL for name in ("rate", "adjusted_rate", "against_rate")},
+    **dict.fromkeys(("outcome", "factor", "level", "against"), _TEXT),
+    **dict.fromkeys(("enrollments", "events", "senders"), _WHOLE),
+    **dict.fromkeys(("rate", "adjusted_rate", "against_rate"), _REAL),
     **{f"difference_pp{end}": _REAL for end in ("", "_low", "_high")},
     **{f"odds_ratio{end}": _REAL for end in ("", "_low", "_high")},
-    **{name: _REAL for name in ("p_value", "q_value")},
+    **dict.fromkeys(("p_value", "q_value"), _REAL),
     "certain": pl.Boolean(),
     "errors": _TEXT,
     "notes": _TEXT,
 }
 
 TESTS: Mapping[str, pl.DataType] = {
-    **{name: _TEXT for name in ("outcome", "factor", "status")},
+    **dict.fromkeys(("outcome", "factor", "status"), _TEXT),
     "levels": _WHOLE,
-    **{name: _REAL for name in ("f_value", "p_value", "q_value")},
+    **dict.fromkeys(("f_value", "p_value", "q_value"), _REAL),
     "certain": pl.Boolean(),
     "notes": _TEXT,
 }
 
 CURVES: Mapping[str, pl.DataType] = {
-    **{name: _TEXT for name in ("outcome", "factor")},
+    **dict.fromkeys(("outcome", "factor"), _TEXT),
     "value": _REAL,
     "enrollments": _WHOLE,
     "events": _WHOLE,
-    **{name: _REAL for name in ("rate", "adjusted_rate", "adjusted_low", "adjusted_high")},
+    **dict.fromkeys(("rate", "adjusted_rate", "adjusted_low", "adjusted_high"), _REAL),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 WORKED_OUT = {"previously_bounced": "bounced", "opted_out": "unsubscribed"}
-"""Factors that follow from earlier enrollments of the contact, with the outcome they look back at."""
+"""Factors that follow from a contact's earlier enrollments, with the outcome they look back at."""
 
 
 def known_past(enrollments: pl.LazyFrame) -> tuple[pl.LazyFrame, tuple[str, ...]]:
@@ -46,4 +46,4 @@ def known_past(enrollments: pl.LazyFrame) -> tuple[pl.LazyFrame, tuple[str, ...]
 def _missing(enrollments: pl.LazyFrame, name: str) -> bool:
     if name not in enrollments.collect_schema():
         return True
-    return enrollments.select(pl.col(name).count()).collect().item() == 0
+    return bool(enrollments.select(pl.col(name).count()).collect().item() == 0)

@@ -20,10 +20,10 @@ from senderscore_nb.policy import CountingRules
 from senderscore_nb.tally import has_ended, outcomes
 
 SETTLED = 0.99
-"""The share of runs that must have ended before their cohort is looked at, unless days are given."""
+"""The share of runs that must have ended before a cohort is looked at, unless days are given."""
 
 LEAST_IN_STRATUM = 100
-"""Enrollments below which a sender's sequence is taken together with the sender's other small ones."""
+"""Enrollments below which a sender's sequence is taken together with the other small ones."""
 
 _NEEDED = ("user_id", "sequence_id", "enrolled_on", "ended_on", "replied", "bounced")
 _BLOCKS = (6, 26)
@@ -148,9 +148,11 @@ def _cohorts(
     days = int(quantile or 0) if settling_days is None else settling_days
     newest = frame.select(pl.max_horizontal(pl.col("enrolled_on", "ended_on").max())).item()
     last = (through or newest) - dt.timedelta(days=days)
-    begins = frame["enrolled_on"].min()
-    first = max(begins, ended["ended_on"].min()) if isinstance(begins, dt.date) else None
-    return (first, last, days) if first is not None and first <= last else (None, None, days)
+    begins, since = frame["enrolled_on"].min(), ended["ended_on"].min()
+    if not isinstance(begins, dt.date) or not isinstance(since, dt.date):
+        return None, None, days
+    first = max(begins, since)
+    return (first, last, days) if first <= last else (None, None, days)
 
 
 def _nothing(height: int) -> Rows:

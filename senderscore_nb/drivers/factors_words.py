@@ -108,6 +108,8 @@ def _subject(factor: str, level: str) -> str:
         return "Contacts that had bounced before"
     if factor == "opted_out" and level == "yes":
         return "Contacts that had opted out"
+    if factor == "unengaged" and level == "yes":
+        return "Contacts that do not engage"
     if factor == "sends_since_engagement":
         return f"Contacts with {level} sends since they last engaged"
     return f"Enrollments with {factor_name(factor)} “{level}”"
@@ -116,7 +118,7 @@ def _subject(factor: str, level: str) -> str:
 def _others(factor: str, against: str) -> str:
     if against == "all others":
         return "all others"
-    if factor in ("personalization_tokens", "previously_bounced", "opted_out"):
+    if factor in ("personalization_tokens", "previously_bounced", "opted_out", "unengaged"):
         return "those without" if factor == "personalization_tokens" else "others"
     return f"those with {against}" if factor == "sends_since_engagement" else f"with “{against}”"
 
