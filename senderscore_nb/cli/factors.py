@@ -46,7 +46,7 @@ _unengaged = click.option(
 @click.option(
     "--outcome",
     type=click.Choice(["replied", "bounced"]),
-    help="One of the two; both unless given.",
+    help="Both unless given.",
 )
 @click.option("--given", metavar="NAMES", help="Compare within these columns, too; with commas.")
 @click.option("--words", is_flag=True, help="Sentences instead of a table.")
@@ -133,9 +133,13 @@ def levers(
                 click.echo(_line(who + sentence))
         return
     rows = [_lever(row, keys) for row in found.iter_rows(named=True)]
-    note = (
-        "If the associations are causes, and for true rates: what is observed varies more.\n"
-        f"Policy {account.policy.label}."
+    why = dict(found.select("lever", "reason").unique(maintain_order=True).iter_rows())
+    note = "\n".join(
+        [
+            *(f"{lever}: {reason}" for lever, reason in why.items()),
+            "If the associations are causes, and for true rates: what is observed varies more.",
+            f"Policy {account.policy.label}.",
+        ]
     )
     write_table(found, rows, form or format_of(output), output, note=note)
 
@@ -226,9 +230,8 @@ def _lever(row: dict[str, Any], keys: Sequence[str]) -> dict[str, str]:
         now, then = row[name], row[f"{name}_expected"]
         if now is None:
             return "–"
-        return f"{scale * now:.1f}{end}" + (
-            f" → {scale * then:.1f}{end}" if then is not None else ""
-        )
+        after = "" if then is None else f" → {scale * then:.1f}{end}"
+        return f"{scale * now:.1f}{end}{after}"
 
     change = row["score_change"]
     low, high = row["score_change_low"], row["score_change_high"]
@@ -243,7 +246,6 @@ def _lever(row: dict[str, Any], keys: Sequence[str]) -> dict[str, str]:
         "score": moved("score", 1, ""),
         "change": "–" if change is None else f"{change:+.1f} ({low:+.1f} to {high:+.1f})",
         "better band": "–" if better is None else f"{better:.0%}",
-        "why": row["reason"],
     }
 
 

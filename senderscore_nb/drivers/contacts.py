@@ -113,9 +113,10 @@ def _reasons(lever: Lever, columns: Sequence[str], settings: LeverSettings) -> p
     elif lever.key != UNENGAGED:
         return None
     if not tests:
+        column = "sends_since_engagement" if lever.key == UNENGAGED else lever.factor
         raise SenderScoreError(
             f"The data does not have what the lever {lever.key} looks at.",
-            hint=f"Map a header to {'sends_since_engagement' if lever.key == UNENGAGED else lever.factor}.",
+            hint=f"Map a header to {column}.",
         )
     parts = [pl.when(test.fill_null(value=False)).then(pl.lit(said)) for said, test in tests]
     return pl.coalesce(parts)
@@ -135,7 +136,7 @@ def _of_levels(
             f"The data does not have what the lever {lever.key} looks at.",
             hint=f"Map a header to {lever.factor}.",
         )
-    touched = (lever.touches,) if lever.touches else ()
+    touched: tuple[str, ...] = (lever.touches,) if lever.touches else ()
     if not touched:
         touched = plans(frame, policy, settings=settings)[lever.key].touched
     window = window_of(frame, policy, settings, selection)

@@ -115,9 +115,8 @@ class Standard:
         model = alone + float(reduced @ fit.model @ reduced)
         freedom = freedom_of(fit, reduced)
         if freedom < LEAST_FREEDOM:
-            return Error(
-                float(np.sqrt(model)), np.inf, clustered=False, alone=float(np.sqrt(model))
-            )
+            alone_size = float(np.sqrt(model))
+            return Error(alone_size, np.inf, clustered=False, alone=alone_size)
         clustered = alone + float(reduced @ fit.clustered @ reduced)
         size = max(model, clustered) if few else clustered
         return Error(float(np.sqrt(size)), freedom, clustered=True, alone=float(np.sqrt(model)))

@@ -1,14 +1,9 @@
-"""What a lever would change for whom: rates, points, bands, and how sure that is.
-
-Everything is carried by the same 512 points for all: quasi-random ones that are the same each time,
-so that nothing depends on a seed, and now and then are compared point by point.
-"""
+"""What a lever would change for whom: rates, points, bands, and how sure that is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import polars as pl
@@ -16,14 +11,13 @@ import polars as pl
 from senderscore_nb.change import Window
 from senderscore_nb.drivers.factors_columns import UNKNOWN, label_of, level_texts
 from senderscore_nb.drivers.factors_estimate import Estimate
-from senderscore_nb.drivers.factors_fit import Array, expit
+from senderscore_nb.drivers.factors_fit import Array
 from senderscore_nb.drivers.levers_plan import Plan
-from senderscore_nb.policy import PointCurve, ScoringPolicy
-from senderscore_nb.quantiles import LEVELS, beta_quantiles
+from senderscore_nb.drivers.levers_rates import after_lever, points_of, posterior
+from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.score import score, with_team
 from senderscore_nb.tally import tally
 
-_POINTS = 512
 _CHUNK = 64
 _LEVEL = "__level"
 
@@ -166,14 +160,16 @@ def _moved(
     """The change of rates, score and band for some subjects, from their points."""
     size = scores.height
     denominator = "delivered" if policy.counting.reply_denominator == "delivered" else "ended"
-    now, then, found = {}, {}, {}
+    now: dict[str, Array] = {}
+    then: dict[str, Array] = {}
+    found: dict[str, pl.Series] = {}
     touched = np.zeros(size)
     for outcome, measure, count, n, column in (
         ("replied", "reply_rate", "replied", denominator, 0),
         ("bounced", "bounce_rate", "bounced", "ended", 1),
     ):
         counts = scores[count].to_numpy().astype(float), scores[n].to_numpy().astype(float)
-        now[measure] = _posterior(counts[0], counts[1], column)
+        now[measure] = posterior(counts[0], counts[1], column)
         then[measure] = now[measure]
         if outcome in plan.estimates:
             part, estimate = shares[outcome], plan.estimates[outcome]
@@ -183,11 +179,13 @@ def _moved(
             touched = np.maximum(touched, weights[:, index].sum(1))
             if outcome == "replied" and denominator == "delivered":
                 weights = weights - part.bounced[mine]
-            then[measure] = _after(now[measure], weights, plan, estimate, 2 if column == 0 else 0)
+            then[measure] = after_lever(
+                now[measure], weights, plan, estimate, 2 if column == 0 else 0
+            )
         found |= _summary(measure, scores[measure], then[measure] - now[measure], confidence)
     points = [
-        _points(policy.reply_points, rates["reply_rate"])
-        + _points(policy.bounce_points, rates["bounce_rate"])
+        points_of(policy.reply_points, rates["reply_rate"])
+        + points_of(policy.bounce_points, rates["bounce_rate"])
         for rates in (now, then)
     ]
     found |= _summary("score", scores["score"], points[1] - points[0], confidence)
@@ -224,97 +222,3 @@ def _summary(
         f"{measure}_change_low": told(low),
         f"{measure}_change_high": told(high),
     }
-
-
-def _posterior(count: Array, n: Array, column: int) -> Array:
-    """Each subject's true rate at the points (Jeffreys prior), shape (subjects, points)."""
-    usable = np.isfinite(count) & np.isfinite(n) & (n > 0)
-    safe_n = np.where(usable, n, 1.0)
-    quantiles = beta_quantiles(np.clip(np.where(usable, count, 0.0), 0, safe_n), safe_n)
-    place = np.clip(_uniform(2)[:, column] * LEVELS - 0.5, 0, LEVELS - 1.0001)
-    left = place.astype(np.int64)
-    share = place - left
-    return np.asarray(quantiles[:, left] * (1 - share) + quantiles[:, left + 1] * share)
-
-
-def _after(now: Array, weights: Array, plan: Plan, estimate: Estimate, column: int) -> Array:
-    """The rate with the lever pulled.
-
-    A subject's rate now is the mean over levels of expit(x + level's log-odds); x is solved for at
-    each point. The lever then moves levels to others, or leaves them out.
-    """
-    labels = estimate.labels
-    odds = _drawn(estimate, column)
-    touched = [labels.index(x) for x in plan.touched if x in labels]
-    total = weights.sum(1)
-    shares = weights / np.maximum(total, 1e-12)[:, None]
-    base = _solved(now, shares, odds)
-    if plan.lever.kind == "suppress":
-        kept = shares.copy()
-        kept[:, touched] = 0.0
-        left = kept.sum(1)
-        after = _mean(base, kept / np.maximum(left, 1e-12)[:, None], odds)
-        idle = left <= 1e-9
-    else:
-        after = _mean(base, shares, _shifted(odds, plan, labels, estimate))
-        idle = np.zeros(len(total), dtype=np.bool_)
-    idle |= (shares[:, touched].sum(1) <= 0) | (total <= 0)
-    return np.where(idle[:, None], now, after)
-
-
-def _shifted(odds: Array, plan: Plan, labels: Sequence[str], estimate: Estimate) -> Array:
-    """Log-odds with each touched level at the mean of its targets."""
-    moved = odds.copy()
-    for label, targets in plan.targets.items():
-        goals = [labels.index(t) for t in targets if t in labels]
-        if label in labels and goals:
-            precision = 1 / np.maximum(np.diag(estimate.spread)[goals], 1e-9)
-            moved[:, labels.index(label)] = odds[:, goals] @ (precision / precision.sum())
-    return moved
-
-
-def _drawn(estimate: Estimate, column: int) -> Array:
-    """The levels' log-odds at the points, shape (points, levels)."""
-    from scipy.special import ndtri
-
-    values, vectors = np.linalg.eigh(estimate.spread)
-    root = vectors * np.sqrt(np.clip(values, 0.0, None))
-    size = len(estimate.labels)
-    # The largest directions get the first, most even columns; the two outcomes differ in theirs.
-    uniform = _uniform(2 + 2 * size)[:, 2 + (size if column else 0) :][:, :size]
-    return np.asarray(estimate.log_odds + ndtri(uniform) @ root[:, ::-1].T, dtype=np.float64)
-
-
-@cache
-def _uniform(columns: int) -> Array:
-    """Points in the unit cube, the same each time (Sobol, scrambled with a fixed seed)."""
-    from scipy.stats.qmc import Sobol
-
-    points = Sobol(columns, scramble=True, rng=np.random.default_rng(1)).random(_POINTS)
-    return np.clip(np.asarray(points, dtype=np.float64), 1e-6, 1 - 1e-6)
-
-
-def _mean(base: Array, shares: Array, odds: Array) -> Array:
-    total = np.zeros_like(base)
-    for level in np.flatnonzero(shares.any(0)):
-        total += shares[:, level, None] * expit(base + odds[None, :, level])
-    return total
-
-
-def _solved(now: Array, shares: Array, odds: Array) -> Array:
-    """X at each point, by Newton's steps on the log-odds of the mean."""
-    goal = np.clip(now, 1e-9, 1 - 1e-9)
-    target = np.log(goal / (1 - goal))
-    base = target - shares @ odds.T
-    for _ in range(30):
-        mean = np.clip(_mean(base, shares, odds), 1e-12, 1 - 1e-12)
-        step = target - np.log(mean / (1 - mean))
-        base = base + np.where(shares.any(1)[:, None], np.clip(step, -3, 3), 0.0)
-        if np.abs(step[shares.any(1)]).max(initial=0.0) < 1e-10:
-            break
-    return base
-
-
-def _points(curve: PointCurve, rates: Array) -> Array:
-    values = pl.select(curve.points(pl.lit(pl.Series(rates.ravel())))).to_series()
-    return np.asarray(values.to_numpy(), dtype=np.float64).reshape(rates.shape)

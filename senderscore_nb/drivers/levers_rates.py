@@ -1,0 +1,117 @@
+"""Rates now and with a lever pulled, at the same points for everyone.
+
+The points are quasi-random and the same each time, so that nothing depends on a seed, and now and
+then are compared point by point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import polars as pl
+
+from senderscore_nb.drivers.factors_estimate import Estimate
+from senderscore_nb.drivers.factors_fit import Array, expit
+from senderscore_nb.drivers.levers_plan import Plan
+from senderscore_nb.policy import PointCurve
+from senderscore_nb.quantiles import LEVELS, beta_quantiles
+
+POINTS = 512
+"""Points in all."""
+
+
+def posterior(count: Array, n: Array, column: int) -> Array:
+    """Each subject's true rate at the points (Jeffreys prior), shape (subjects, points)."""
+    usable = np.isfinite(count) & np.isfinite(n) & (n > 0)
+    safe_n = np.where(usable, n, 1.0)
+    quantiles = beta_quantiles(np.clip(np.where(usable, count, 0.0), 0, safe_n), safe_n)
+    place = np.clip(_uniform(2)[:, column] * LEVELS - 0.5, 0, LEVELS - 1.0001)
+    left = place.astype(np.int64)
+    share = place - left
+    return np.asarray(quantiles[:, left] * (1 - share) + quantiles[:, left + 1] * share)
+
+
+def after_lever(now: Array, weights: Array, plan: Plan, estimate: Estimate, column: int) -> Array:
+    """The rate with the lever pulled.
+
+    A subject's rate now is the mean over levels of expit(x + level's log-odds); x is solved for at
+    each point. The lever then moves levels to others, or leaves them out.
+    """
+    labels = estimate.labels
+    odds = _drawn(estimate, column)
+    touched = [labels.index(x) for x in plan.touched if x in labels]
+    total = weights.sum(1)
+    shares = weights / np.maximum(total, 1e-12)[:, None]
+    base = _solved(now, shares, odds)
+    if plan.lever.kind == "suppress":
+        kept = shares.copy()
+        kept[:, touched] = 0.0
+        left = kept.sum(1)
+        after = _mean(base, kept / np.maximum(left, 1e-12)[:, None], odds)
+        idle = left <= 1e-9
+    else:
+        after = _mean(base, shares, _shifted(odds, plan, labels, estimate))
+        idle = np.zeros(len(total), dtype=np.bool_)
+    idle |= (shares[:, touched].sum(1) <= 0) | (total <= 0)
+    return np.where(idle[:, None], now, after)
+
+
+def _shifted(odds: Array, plan: Plan, labels: Sequence[str], estimate: Estimate) -> Array:
+    """Log-odds with each touched level at the mean of its targets."""
+    moved = odds.copy()
+    for label, targets in plan.targets.items():
+        goals = [labels.index(t) for t in targets if t in labels]
+        if label in labels and goals:
+            precision = 1 / np.maximum(np.diag(estimate.spread)[goals], 1e-9)
+            moved[:, labels.index(label)] = odds[:, goals] @ (precision / precision.sum())
+    return moved
+
+
+def _drawn(estimate: Estimate, column: int) -> Array:
+    """The levels' log-odds at the points, shape (points, levels)."""
+    from scipy.special import ndtri
+
+    values, vectors = np.linalg.eigh(estimate.spread)
+    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    size = len(estimate.labels)
+    # The largest directions get the first, most even columns; the two outcomes differ in theirs.
+    uniform = _uniform(2 + 2 * size)[:, 2 + (size if column else 0) :][:, :size]
+    return np.asarray(estimate.log_odds + ndtri(uniform) @ root[:, ::-1].T, dtype=np.float64)
+
+
+@cache
+def _uniform(columns: int) -> Array:
+    """Points in the unit cube, the same each time (Sobol, scrambled with a fixed seed)."""
+    from scipy.stats.qmc import Sobol
+
+    points = Sobol(columns, scramble=True, rng=np.random.default_rng(1)).random(POINTS)
+    return np.clip(np.asarray(points, dtype=np.float64), 1e-6, 1 - 1e-6)
+
+
+def _mean(base: Array, shares: Array, odds: Array) -> Array:
+    total = np.zeros_like(base)
+    for level in np.flatnonzero(shares.sum(0) > 0):
+        total += shares[:, level, None] * expit(base + odds[None, :, level])
+    return total
+
+
+def _solved(now: Array, shares: Array, odds: Array) -> Array:
+    """X at each point, by Newton's steps on the log-odds of the mean."""
+    goal = np.clip(now, 1e-9, 1 - 1e-9)
+    target = np.log(goal / (1 - goal))
+    base = np.asarray(target - shares @ odds.T, dtype=np.float64)
+    some = np.asarray(shares.sum(1) > 0)
+    for _ in range(30):
+        mean = np.clip(_mean(base, shares, odds), 1e-12, 1 - 1e-12)
+        step = target - np.log(mean / (1 - mean))
+        base = base + np.where(some[:, None], np.clip(step, -3, 3), 0.0)
+        if np.abs(step[some]).max(initial=0.0) < 1e-10:
+            break
+    return base
+
+
+def points_of(curve: PointCurve, rates: Array) -> Array:
+    values = pl.select(curve.points(pl.lit(pl.Series(rates.ravel())))).to_series()
+    return np.asarray(values.to_numpy(), dtype=np.float64).reshape(rates.shape)
