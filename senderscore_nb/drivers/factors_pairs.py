@@ -117,7 +117,7 @@ def _stretches(coded: Coded) -> Coded:
     labels = []
     for number in range(len(found)):
         mine = values[place == number]
-        low, high = f"{mine.min():.4g}", f"{mine.max():.4g}"
+        low, high = f"{mine.min():.3g}", f"{mine.max():.3g}"
         labels.append(low if low == high else f"{low} to {high}")
     turned: Ints = np.r_[place, len(found)].astype(np.int64)
     if coded.unknown:

@@ -12,7 +12,7 @@ from senderscore_nb.drivers.factors import FactorEffects
 _DONE = {"replied": "were replied to", "bounced": "bounced"}
 _RATES = {"replied": "reply rate", "bounced": "bounce rate"}
 
-_NAMES = {
+NAMES: Mapping[str, str] = {
     "personalization_tokens": "personalization tokens",
     "personalization_tokens (how many)": "number of tokens",
     "template_id": "template",
@@ -28,7 +28,9 @@ _NAMES = {
     "enrolled_hour": "hour of enrollment",
     "enrolled_weekday": "weekday of enrollment",
     "sequence_id": "sequence",
+    "unengaged": "engagement",
 }
+"""Factors' names in words."""
 
 
 def factor_name(factor: str) -> str:
@@ -37,7 +39,7 @@ def factor_name(factor: str) -> str:
     >>> factor_name("template_id")
     'template'
     """
-    return _NAMES.get(factor, factor.replace("_", " "))
+    return NAMES.get(factor, factor.replace("_", " "))
 
 
 def effect_sentences(found: FactorEffects, *, most: int = 6) -> list[str]:

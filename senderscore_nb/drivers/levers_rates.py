@@ -21,13 +21,15 @@ from senderscore_nb.quantiles import LEVELS, beta_quantiles
 POINTS = 512
 """Points in all."""
 
+_COLUMNS = 64  # two rates, and the levels of two outcomes
+
 
 def posterior(count: Array, n: Array, column: int) -> Array:
     """Each subject's true rate at the points (Jeffreys prior), shape (subjects, points)."""
     usable = np.isfinite(count) & np.isfinite(n) & (n > 0)
     safe_n = np.where(usable, n, 1.0)
     quantiles = beta_quantiles(np.clip(np.where(usable, count, 0.0), 0, safe_n), safe_n)
-    place = np.clip(_uniform(2)[:, column] * LEVELS - 0.5, 0, LEVELS - 1.0001)
+    place = np.clip(_uniform(_COLUMNS)[:, column] * LEVELS - 0.5, 0, LEVELS - 1.0001)
     left = place.astype(np.int64)
     share = place - left
     return np.asarray(quantiles[:, left] * (1 - share) + quantiles[:, left + 1] * share)
@@ -77,7 +79,7 @@ def _drawn(estimate: Estimate, column: int) -> Array:
     root = vectors * np.sqrt(np.clip(values, 0.0, None))
     size = len(estimate.labels)
     # The largest directions get the first, most even columns; the two outcomes differ in theirs.
-    uniform = _uniform(2 + 2 * size)[:, 2 + (size if column else 0) :][:, :size]
+    uniform = _uniform(max(_COLUMNS, 2 + 2 * size))[:, 2 + (size if column else 0) :][:, :size]
     return np.asarray(estimate.log_odds + ndtri(uniform) @ root[:, ::-1].T, dtype=np.float64)
 
 
@@ -113,5 +115,6 @@ def _solved(now: Array, shares: Array, odds: Array) -> Array:
 
 
 def points_of(curve: PointCurve, rates: Array) -> Array:
+    """A curve's points of many rates."""
     values = pl.select(curve.points(pl.lit(pl.Series(rates.ravel())))).to_series()
     return np.asarray(values.to_numpy(), dtype=np.float64).reshape(rates.shape)
