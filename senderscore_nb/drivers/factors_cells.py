@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,10 +105,13 @@ def pooled(
     if coded.values is not None:
         return _number(cells, n, events, fine)
     small = (~fine) & (size > 0)
+    if small.any():
+        # What is already a level of others takes in the ones that are too small.
+        small |= (size > 0) & np.array([_held(label) > 0 for label in coded.labels])
     notes: list[str] = []
     labels = list(coded.labels)
-    groups: list[list[int]] = [[i] for i in np.flatnonzero(fine).tolist()]
-    kept = [labels[i] for i in np.flatnonzero(fine)]
+    groups: list[list[int]] = [[i] for i in np.flatnonzero(fine & ~small).tolist()]
+    kept = [labels[i] for i in np.flatnonzero(fine & ~small)]
     if small.any():
         together = np.flatnonzero(small).tolist()
         groups.append(together)
@@ -127,13 +131,13 @@ def pooled(
 
 def _other(labels: list[str], together: list[int]) -> str:
     """“other (n levels)”, counting those that a level of others already holds."""
-    held = 0
-    for i in together:
-        label = labels[i]
-        inside = label.startswith("other (") and label.endswith(" levels)")
-        number = label[7:-8].replace(",", "") if inside else ""
-        held += int(number) if number.isdigit() else 1
-    return f"other ({held:,} levels)"
+    return f"other ({sum(_held(labels[i]) or 1 for i in together):,} levels)"
+
+
+def _held(label: str) -> int:
+    """How many levels a level of others holds; 0 for any other level."""
+    inside = re.fullmatch(r"other \(([\d,]+) levels\)", label)
+    return int(inside[1].replace(",", "")) if inside else 0
 
 
 def _number(cells: Cells, n: Array, events: Array, fine: Array) -> Levels:

@@ -267,7 +267,7 @@ def _number(name: str, values: pl.Series, most_levels: int) -> Coded:
 def _edges(known: Array, distinct: Array) -> Array:
     """Borders between stretches: each value its own, or as many enrollments in each."""
     if len(distinct) <= _BINS:
-        return np.asarray((distinct[1:] + distinct[:-1]) / 2, dtype=np.float64)
+        return np.asarray(distinct[1:] / 2 + distinct[:-1] / 2, dtype=np.float64)
     levels = np.linspace(0, 1, _BINS + 1)[1:-1]
     edges = np.unique(np.quantile(known, levels))
     # The border of a stretch is the first value that is not in it, which must leave one below.

@@ -94,10 +94,10 @@ def expit(x: Array) -> Array:
 def fit(block: Block) -> Fit:
     """The penalised maximum of the likelihood, and its covariances.
 
-    Every coefficient but the common one has a log-F(1, 1) prior around 0, which is worth one
-    enrollment and says no more than that an odds ratio is within 1/648 to 648 (Greenland &
-    Mansournia 2015, Stat Med 34:3133): a level without any event gets a finite coefficient, and
-    levels that are described twice over need no reference level.
+    Every coefficient has a log-F(1, 1) prior around 0, which is worth one enrollment and says no
+    more than that an odds ratio is within 1/648 to 648 (Greenland & Mansournia 2015, Stat Med
+    34:3133): a level without any event gets a finite coefficient, and levels that are described
+    twice over need no reference level.
 
     The covariance by senders is a jackknife (CR3) in one Newton step for each sender that is left
     out; it is on the safe side where there are few (MacKinnon, Nielsen & Webb 2023, J Econometrics
@@ -143,7 +143,7 @@ def _rates(block: Block, strata: Array, beta: Array) -> Array:
 def _objective(block: Block, strata: Array, beta: Array) -> float:
     eta = _log_odds(block, strata, beta)
     likelihood = np.vdot(block.events, eta) - np.vdot(block.n, np.logaddexp(0.0, eta))
-    return float(likelihood + _prior(strata).sum() + _prior(beta[1:]).sum())
+    return float(likelihood + _prior(strata).sum() + _prior(beta).sum())
 
 
 def _prior(x: Array) -> Array:
@@ -183,9 +183,9 @@ class _System:
         diagonal = weights.sum((1, 2)) + prior * (1 - prior)
         strata_score = residuals.sum((1, 2)) + 0.5 - prior
         inner, score = _inner(block, weights), _score(block, residuals)
-        shrunk = expit(beta[1:])
-        inner[np.arange(1, beta.size), np.arange(1, beta.size)] += shrunk * (1 - shrunk)
-        score[1:] += 0.5 - shrunk
+        shrunk = expit(beta)
+        inner[np.diag_indices(beta.size)] += shrunk * (1 - shrunk)
+        score += 0.5 - shrunk
         return cls(diagonal, _cross(block, weights), inner, strata_score, score)
 
     def reduced(self) -> Array:

@@ -7,13 +7,14 @@ then are compared point by point.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import polars as pl
 
 from senderscore_nb.drivers.factors_estimate import Estimate
-from senderscore_nb.drivers.factors_fit import Array, expit
+from senderscore_nb.drivers.factors_fit import Array, Ints, expit
 from senderscore_nb.drivers.levers_plan import Plan
 from senderscore_nb.policy import PointCurve
 from senderscore_nb.quantiles import LEVELS, beta_quantiles
@@ -22,6 +23,8 @@ POINTS = 512
 """Points in all."""
 
 _COLUMNS = 64  # two rates, and the levels of two outcomes
+_OWN = 10.0  # enrollments that a part's rate is drawn to its subject's by
+_CHUNK = 512
 
 
 def posterior(count: Array, n: Array, column: int) -> Array:
@@ -35,29 +38,67 @@ def posterior(count: Array, n: Array, column: int) -> Array:
     return np.asarray(quantiles[:, left] * (1 - share) + quantiles[:, left + 1] * share)
 
 
-def after_lever(now: Array, weights: Array, plan: Plan, estimate: Estimate, column: int) -> Array:
-    """The rate with the lever pulled.
+@dataclass(frozen=True)
+class Parts:
+    """A subject's enrollments in parts that have a rate of their own: by sender and sequence.
 
-    A subject's rate now is the mean over levels of expit(x + level's log-odds); x is solved for at
-    each point. The lever then moves levels to others, or leaves them out.
+    Attributes:
+        owner: The subject of each part.
+        weights: Enrollments that the rate is of, shape (parts, levels).
+        events: Of each part.
+    """
+
+    owner: Ints
+    weights: Array
+    events: Array
+
+
+def after_lever(now: Array, parts: Parts, plan: Plan, estimate: Estimate, column: int) -> Array:
+    """Each subject's rate with the lever pulled, shape (subjects, points).
+
+    A part's rate is the subject's times what it was, relative to the subject, in the window (as if
+    ten more enrollments had the subject's rate). It is the mean over levels of expit(x + level's
+    log-odds); x is solved for at each point. The lever then moves levels to others, or leaves them
+    out.
     """
     labels = estimate.labels
     odds = _drawn(estimate, column)
+    moved = _shifted(odds, plan, labels, estimate)
     touched = [labels.index(x) for x in plan.touched if x in labels]
-    total = weights.sum(1)
-    shares = weights / np.maximum(total, 1e-12)[:, None]
-    base = _solved(now, shares, odds)
+    kept = parts.weights.copy()
     if plan.lever.kind == "suppress":
-        kept = shares.copy()
         kept[:, touched] = 0.0
-        left = kept.sum(1)
-        after = _mean(base, kept / np.maximum(left, 1e-12)[:, None], odds)
-        idle = left <= 1e-9
-    else:
-        after = _mean(base, shares, _shifted(odds, plan, labels, estimate))
-        idle = np.zeros(len(total), dtype=np.bool_)
-    idle |= (shares[:, touched].sum(1) <= 0) | (total <= 0)
-    return np.where(idle[:, None], now, after)
+    relative = _relative(parts, len(now))
+    left, rates = np.zeros(len(now)), np.zeros_like(now)
+    for start in range(0, len(parts.owner), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        owner, weights = parts.owner[rows], parts.weights[rows]
+        mine = np.minimum(now[owner] * relative[rows, None], 1 - 1e-6)
+        base = _solved(mine, _shares(weights), odds)
+        after = _mean(base, kept[rows], moved if plan.lever.kind == "change" else odds)
+        np.add.at(rates, owner, after)
+        np.add.at(left, owner, kept[rows].sum(1))
+    pulled = np.zeros(len(now))
+    np.add.at(pulled, parts.owner, parts.weights[:, touched].sum(1))
+    idle = (left <= 1e-9) | (pulled <= 0)
+    return np.where(idle[:, None], now, rates / np.maximum(left, 1e-12)[:, None])
+
+
+def _relative(parts: Parts, subjects: int) -> Array:
+    """Each part's rate as a multiple of its subject's, with a mean of one over its enrollments."""
+    size = parts.weights.sum(1)
+    total, events = np.zeros(subjects), np.zeros(subjects)
+    np.add.at(total, parts.owner, size)
+    np.add.at(events, parts.owner, parts.events)
+    whole = ((events + 0.5) / (total + 1))[parts.owner]
+    rate = (parts.events + _OWN * whole) / (size + _OWN)
+    mean = np.zeros(subjects)
+    np.add.at(mean, parts.owner, rate * size)
+    return np.asarray(rate / np.maximum(mean / np.maximum(total, 1e-12), 1e-12)[parts.owner])
+
+
+def _shares(weights: Array) -> Array:
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-12))
 
 
 def _shifted(odds: Array, plan: Plan, labels: Sequence[str], estimate: Estimate) -> Array:

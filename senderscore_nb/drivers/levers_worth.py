@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 
 from senderscore_nb.change import Window
 from senderscore_nb.drivers.factors_columns import UNKNOWN, label_of, level_texts
-from senderscore_nb.drivers.factors_estimate import Estimate
-from senderscore_nb.drivers.factors_fit import Array
+from senderscore_nb.drivers.factors_fit import Array, Ints
 from senderscore_nb.drivers.levers_plan import Plan
-from senderscore_nb.drivers.levers_rates import after_lever, points_of, posterior
+from senderscore_nb.drivers.levers_rates import Parts, after_lever, points_of, posterior
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.score import score, with_team
 from senderscore_nb.tally import tally
 
-_CHUNK = 64
 _LEVEL = "__level"
+
+Counts: TypeAlias = tuple[Ints, Array, Array, Array]
+"""The subject of each part; ended, bounced, replied, each of shape (parts, levels)."""
 
 _RATES = ("reply_rate", "bounce_rate")
 _ENDS = ("", "_expected", "_change", "_change_low", "_change_high")
@@ -75,21 +77,12 @@ class Subjects:
         return cls(scores, placed, tuple(keys))
 
 
-@dataclass(frozen=True)
-class _Shares:
-    """Counts by subject and level, shape (subjects, levels)."""
-
-    ended: Array
-    bounced: Array
-    replied: Array
-
-
 def worth(
     subjects: Subjects, plan: Plan, policy: ScoringPolicy, *, confidence: float
 ) -> pl.DataFrame:
     """A lever's worth for each subject; see `levers` for the columns."""
     keyed = subjects.scores.select(*subjects.keys, "ended", *_RATES, "score", "band")
-    moved = ", ".join(dict.fromkeys(t for targets in plan.targets.values() for t in targets))
+    targets = ", ".join(dict.fromkeys(t for goals in plan.targets.values() for t in goals))
     fixed = keyed.with_columns(
         lever=pl.lit(plan.lever.key),
         advice=pl.lit(plan.lever.advice),
@@ -97,22 +90,15 @@ def worth(
         status=pl.lit(plan.status),
         reason=pl.lit(plan.reason),
         levels=pl.lit(", ".join(plan.touched) or None, pl.String),
-        target=pl.lit(moved or None, pl.String),
+        target=pl.lit(targets or None, pl.String),
         band=pl.col("band").cast(pl.String),
     )
     rows = subjects.scores
     if not plan.touched or rows.is_empty():
         touched = None if plan.status == "not_in_data" else 0
         return _complete(fixed.with_columns(touched=pl.lit(touched, pl.Int64)), subjects.keys)
-    shares = {
-        outcome: _shares(subjects, plan, estimate, policy)
-        for outcome, estimate in plan.estimates.items()
-    }
-    parts = [
-        _moved(rows.slice(a, _CHUNK), shares, a, plan, policy, confidence)
-        for a in range(0, rows.height, _CHUNK)
-    ]
-    return _complete(pl.concat([fixed, pl.concat(parts)], how="horizontal"), subjects.keys)
+    moved = _moved(subjects, plan, policy, confidence)
+    return _complete(pl.concat([fixed, moved], how="horizontal"), subjects.keys)
 
 
 def _complete(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
@@ -124,9 +110,9 @@ def _complete(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _shares(subjects: Subjects, plan: Plan, estimate: Estimate, policy: ScoringPolicy) -> _Shares:
-    """The window's counts by subject and the estimate's levels; other levels count as others."""
-    factor, labels = plan.lever.factor, list(estimate.labels)
+def _counts(subjects: Subjects, plan: Plan, labels: Sequence[str], policy: ScoringPolicy) -> Counts:
+    """The window's counts by part and level; levels that the estimate does not know are others."""
+    factor = plan.lever.factor
     values = subjects.rows[factor]
     text = level_texts(factor, values)
     text = values.cast(pl.String) if text is None else text
@@ -134,36 +120,35 @@ def _shares(subjects: Subjects, plan: Plan, estimate: Estimate, policy: ScoringP
     others = next((x for x in labels if x.startswith("other (")), None)
     known = {value: name if name in labels else others for value, name in names.items()}
     unknown = UNKNOWN if UNKNOWN in labels else others
-    level = text.replace_strict(known, default=None, return_dtype=pl.String).fill_null(
-        unknown or "\0"
-    )
-    rows = subjects.rows.with_columns(level.alias(_LEVEL))
-    counts = tally(rows, by=["__subject", _LEVEL], rules=policy.counting)
-    place = {label: i for i, label in enumerate(labels)}
-    shape = (subjects.scores.height, len(labels))
-    result = {name: np.zeros(shape) for name in ("ended", "bounced", "replied")}
-    for row in counts.iter_rows(named=True):
-        if row[_LEVEL] in place:
-            for name, array in result.items():
-                array[row["__subject"], place[row[_LEVEL]]] = row[name] or 0
-    return _Shares(**result)
+    level = text.replace_strict(known, default=None, return_dtype=pl.String)
+    rows = subjects.rows.with_columns(level.fill_null(unknown or "\0").alias(_LEVEL))
+    own = ["__subject", "user_id", *(["sequence_id"] if factor != "sequence_id" else [])]
+    by = [name for name in own if name != factor]
+    counts = tally(rows, by=[*by, _LEVEL], rules=policy.counting)
+    counts = counts.filter(pl.col(_LEVEL).is_in(list(labels)))
+    parts = counts.select(by).unique(maintain_order=True).with_row_index("__part")
+    placed = counts.join(parts, on=by, how="left", maintain_order="left")
+    part = placed["__part"].to_numpy()
+    places = {label: i for i, label in enumerate(labels)}
+    column = placed[_LEVEL].replace_strict(places, return_dtype=pl.Int64).to_numpy()
+    arrays = []
+    for name in ("ended", "bounced", "replied"):
+        array = np.zeros((parts.height, len(labels)))
+        array[part, column] = placed[name].fill_null(0).to_numpy()
+        arrays.append(array)
+    return parts["__subject"].to_numpy().astype(np.int64), arrays[0], arrays[1], arrays[2]
 
 
 def _moved(
-    scores: pl.DataFrame,
-    shares: Mapping[str, _Shares],
-    start: int,
-    plan: Plan,
-    policy: ScoringPolicy,
-    confidence: float,
+    subjects: Subjects, plan: Plan, policy: ScoringPolicy, confidence: float
 ) -> pl.DataFrame:
-    """The change of rates, score and band for some subjects, from their points."""
-    size = scores.height
+    """The change of rates, score and band, from the points."""
+    scores = subjects.scores
     denominator = "delivered" if policy.counting.reply_denominator == "delivered" else "ended"
     now: dict[str, Array] = {}
     then: dict[str, Array] = {}
     found: dict[str, pl.Series] = {}
-    touched = np.zeros(size)
+    touched = np.zeros(scores.height)
     for outcome, measure, count, n, column in (
         ("replied", "reply_rate", "replied", denominator, 0),
         ("bounced", "bounce_rate", "bounced", "ended", 1),
@@ -172,16 +157,16 @@ def _moved(
         now[measure] = posterior(counts[0], counts[1], column)
         then[measure] = now[measure]
         if outcome in plan.estimates:
-            part, estimate = shares[outcome], plan.estimates[outcome]
-            mine = slice(start, start + size)
-            weights = part.ended[mine]
+            estimate = plan.estimates[outcome]
+            owner, ended, bounced, replied = _counts(subjects, plan, estimate.labels, policy)
             index = [estimate.labels.index(x) for x in plan.touched if x in estimate.labels]
-            touched = np.maximum(touched, weights[:, index].sum(1))
-            if outcome == "replied" and denominator == "delivered":
-                weights = weights - part.bounced[mine]
-            then[measure] = after_lever(
-                now[measure], weights, plan, estimate, 2 if column == 0 else 0
-            )
+            pulled = np.zeros(scores.height)
+            np.add.at(pulled, owner, ended[:, index].sum(1))
+            touched = np.maximum(touched, pulled)
+            delivered = ended - bounced if denominator == "delivered" else ended
+            weights, events = (delivered, replied) if column == 0 else (ended, bounced)
+            parts = Parts(owner, weights, events.sum(1))
+            then[measure] = after_lever(now[measure], parts, plan, estimate, column)
         found |= _summary(measure, scores[measure], then[measure] - now[measure], confidence)
     points = [
         points_of(policy.reply_points, rates["reply_rate"])
