@@ -11,7 +11,7 @@ from benchmarks.validation.factors_truth import Truth
 from benchmarks.validation.finding import Finding
 from senderscore_nb.drivers.factors import FactorEffects, factor_effects
 from senderscore_nb.drivers.factors_rows import settled_rows
-from senderscore_nb.drivers.levers import LeverSettings, levers, window_of
+from senderscore_nb.drivers.levers_measured import LeverSettings, levers, window_of
 from senderscore_nb.policy import load_policy
 from senderscore_nb.sample import NO_EFFECTS, NULL_FACTORS, Effects, simulate
 

@@ -54,7 +54,7 @@ def partial_curve(
     if not rows:
         return nothing(f"{what} by {title}")
     said = [
-        alt.Tooltip("at:N", title=title),
+        alt.Tooltip("at:N", title="Value"),
         alt.Tooltip("said:N", title=f"{what}, adjusted"),
         alt.Tooltip("seen:N", title="Observed"),
         alt.Tooltip("n:N", title="Enrollments"),
@@ -64,15 +64,20 @@ def partial_curve(
     axis = alt.Axis(format="%", title=what, tickCount=5)
     base = alt.Chart(data(rows)).encode(x=x)
     y = alt.Y("adjusted:Q", axis=axis, scale=alt.Scale(zero=True))
+    # The name of the number is the axis's title; a mark's description would put it in an expression.
     return alt.LayerChart(
         layer=[
-            base.mark_area(style="ribbon").encode(y=alt.Y("lo:Q", axis=axis), y2=alt.Y2("hi:Q")),
-            base.mark_point(style="hollow", filled=True, opacity=1, strokeWidth=1.5).encode(
+            base.mark_area(style="ribbon", aria=False).encode(
+                y=alt.Y("lo:Q", axis=axis), y2=alt.Y2("hi:Q")
+            ),
+            base.mark_point(
+                style="hollow", filled=True, opacity=1, strokeWidth=1.5, aria=False
+            ).encode(
                 y=alt.Y("rate:Q"),
                 size=alt.Size("count:Q", scale=alt.Scale(range=[12, 110]), legend=None),
                 tooltip=said,
             ),
-            base.mark_line(style="line").encode(y=y, tooltip=said),
+            base.mark_line(style="line", aria=False).encode(y=y, tooltip=said),
         ],
         width=width,
         height=height,
@@ -149,8 +154,8 @@ def heatmap_factors(
         sort=None,
     )
     said = [
-        alt.Tooltip("who:N", title=one),
-        alt.Tooltip("col:N", title=other),
+        alt.Tooltip("who:N", title="Row"),
+        alt.Tooltip("col:N", title="Column"),
         alt.Tooltip("said:N", title=what),
         alt.Tooltip("n:N", title="Enrollments"),
     ]

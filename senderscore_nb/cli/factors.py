@@ -109,8 +109,8 @@ def levers(
     **selected: Any,
 ) -> None:
     """What each piece of advice would be worth, in rates, points and bands."""
-    from senderscore_nb.drivers.levers import LeverSettings
-    from senderscore_nb.drivers.levers import levers as compute
+    from senderscore_nb.drivers.levers_measured import LeverSettings
+    from senderscore_nb.drivers.levers_measured import levers as compute
     from senderscore_nb.drivers.levers_words import lever_sentences
     from senderscore_nb.output import format_of, write_table
 
@@ -168,7 +168,7 @@ def contacts(
 ) -> None:
     """List the contacts that a lever touches, to be imported by record id or e-mail."""
     from senderscore_nb.drivers.contacts import contact_list
-    from senderscore_nb.drivers.levers import LeverSettings
+    from senderscore_nb.drivers.levers_measured import LeverSettings
     from senderscore_nb.output import format_of, write_table
 
     account = open_data(data, mapping, timezone, roster, policy)

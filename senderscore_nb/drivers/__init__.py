@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from senderscore_nb.drivers.factors import FactorEffects, FactorSettings, factor_effects
     from senderscore_nb.drivers.factors_pairs import factor_pairs
     from senderscore_nb.drivers.factors_words import effect_sentences
-    from senderscore_nb.drivers.levers import LeverSettings, levers
+    from senderscore_nb.drivers.levers_measured import LeverSettings, levers
     from senderscore_nb.drivers.levers_words import lever_sentences
 
 _HOMES = {
     "FactorEffects": "factors",
     "FactorSettings": "factors",
-    "LeverSettings": "levers",
+    "LeverSettings": "levers_measured",
     "contact_list": "contacts",
     "effect_sentences": "factors_words",
     "factor_effects": "factors",
     "factor_pairs": "factors_pairs",
     "lever_sentences": "levers_words",
-    "levers": "levers",
+    "levers": "levers_measured",
 }
 
 __all__ = [

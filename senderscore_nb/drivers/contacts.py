@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from senderscore_nb.drivers.factors_columns import ADDRESSES, label_of, level_texts
-from senderscore_nb.drivers.levers import (
+from senderscore_nb.drivers.levers_measured import (
     LeverSettings,
     chosen_rows,
     plans,
