@@ -219,5 +219,6 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "reading": reading,
     "report": report,
     "fanout": fanout,
+    "factors": lambda quick: import_module("benchmarks.factors").factors(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from docs.explorer_picture import pictures as explorer_pictures
 from senderscore_nb import Selection, charts, open_account, score
+from senderscore_nb.drivers import factor_effects
+from senderscore_nb.drivers.factors_words import NAMES
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
 from senderscore_nb.reports.pictures import static_svg
@@ -30,6 +32,14 @@ def gauge_wall() -> None:
     scores = score(account.select(LAST_12_WEEKS), account.policy, by="user", roster=account.roster)
     chart = charts.gauge_wall(account.labels.add(scores), account.policy)
     (PICTURES / "gauges.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
+def factors() -> None:
+    """What goes with bounces, of the page about factors."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    found = factor_effects(account.reading.accepted, account.policy)
+    chart = charts.forest(found.effects, outcome="bounced", most=3, names=NAMES)
+    (PICTURES / "factors.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
 def report() -> None:
@@ -66,6 +76,7 @@ def index() -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
+    factors()
     report()
     index()
     explorer_pictures(PICTURES)

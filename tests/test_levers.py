@@ -318,3 +318,28 @@ def test_the_commands_answer(tmp_path) -> None:
     leak = run(main, ["drivers", "factors", str(SAMPLE), *ZONE, "--factors", "opened"])
     assert leak.exit_code == 2
     assert "Traceback" not in leak.output
+
+
+def test_the_page_about_factors_runs_and_says_what_comes_out(monkeypatch, capsys, tmp_path) -> None:
+    import re
+    import shlex
+
+    from tests.conftest import ROOT
+
+    page = (ROOT / "docs" / "drivers-factors.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "drivers-factors.md", "exec"), names)  # noqa: S102
+    printed = capsys.readouterr().out
+    for shown in re.findall(r"```text\n(.*?)```", page, re.DOTALL):
+        for line in shown.strip().splitlines():
+            assert line in printed
+    (command,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    words = [str(SAMPLE) if w == "data/sample" else w for w in shlex.split(command)[1:]]
+    got = CliRunner().invoke(main, words)
+    assert got.exit_code == 0, got.output
+    assert (tmp_path / "suppress.csv").read_text().startswith("Record ID,Email,Reason,Last")
+    for lever_key in (one.key for one in LEVERS):
+        assert f"`{lever_key}`" in page

@@ -64,7 +64,7 @@ def partial_curve(
     axis = alt.Axis(format="%", title=what, tickCount=5)
     base = alt.Chart(data(rows)).encode(x=x)
     y = alt.Y("adjusted:Q", axis=axis, scale=alt.Scale(zero=True))
-    # The name of the number is the axis's title; a mark's description would put it in an expression.
+    # The name is the axis's title, which a mark's description would put into an expression.
     return alt.LayerChart(
         layer=[
             base.mark_area(style="ribbon", aria=False).encode(
