@@ -22,6 +22,7 @@ LEAST_FREEDOM = 4.0
 FEW_EVENTS = 10
 """Events of a level below which its error is the larger of the two."""
 
+_LEAST_RATIO = 0.05  # of the variances: senders who agree better than that are no evidence
 _KNOWN = 1.0  # information from which a direction of the factor is estimated, not the prior's
 
 
@@ -118,6 +119,7 @@ class Standard:
             alone_size = float(np.sqrt(model))
             return Error(alone_size, np.inf, clustered=False, alone=alone_size)
         clustered = alone + float(reduced @ fit.clustered @ reduced)
+        clustered = max(clustered, _LEAST_RATIO * model)
         size = max(model, clustered) if few else clustered
         return Error(float(np.sqrt(size)), freedom, clustered=True, alone=float(np.sqrt(model)))
 
