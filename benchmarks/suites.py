@@ -248,5 +248,6 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "report": report,
     "fanout": fanout,
     "sweep": sweep,
+    "factors": lambda quick: import_module("benchmarks.factors").factors(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

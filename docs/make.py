@@ -10,6 +10,8 @@ import polars as pl
 
 from docs.explorer_picture import pictures as explorer_pictures
 from senderscore_nb import Selection, charts, load_policy, open_account, score
+from senderscore_nb.drivers import factor_effects
+from senderscore_nb.drivers.factors_words import NAMES
 from senderscore_nb.experiment import Cohort, Threshold, calibrate, compare, moved, stability
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
@@ -52,6 +54,14 @@ def thresholds() -> None:
     rates = charts.stability(pl.concat([at_once, waiting]), asked=0.2)
     for name, chart in (("migration", moves), ("stability", rates)):
         (PICTURES / f"{name}.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
+def factors() -> None:
+    """What goes with bounces, of the page about factors."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    found = factor_effects(account.reading.accepted, account.policy)
+    chart = charts.forest(found.effects, outcome="bounced", most=3, names=NAMES)
+    (PICTURES / "factors.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
 def report() -> None:
@@ -101,6 +111,7 @@ if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
     thresholds()
+    factors()
     report()
     index()
     calibration()

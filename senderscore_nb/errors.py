@@ -51,6 +51,10 @@ class SelectionError(SenderScoreError):
     """A selection names what does not exist, or contradicts itself."""
 
 
+class FactorError(SenderScoreError):
+    """A column cannot be a factor: it is not there, or is not known when a contact is enrolled."""
+
+
 class ParameterError(SenderScoreError):
     """A report's parameter is unknown or has the wrong type."""
 

@@ -104,6 +104,40 @@ def write_rows(
         console.print(Text("\n".join(shown(line, most=160) for line in note.splitlines())))
 
 
+def write_table(
+    frame: pl.DataFrame,
+    rows: Sequence[Mapping[str, str]],
+    form: str,
+    output: str | None,
+    *,
+    note: str = "",
+) -> None:
+    """Write a frame as data, or rows of texts made from it as a table for people.
+
+    Args:
+        frame: What CSV, JSON and Parquet hold, every column in full precision.
+        rows: What the table shows; the keys of the first row are its headings.
+        form: table, csv, json or parquet.
+        output: A file, or None for the terminal.
+        note: Lines under the table.
+    """
+    if form != "table":
+        write_frame(frame, form, output)
+        return
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name in rows[0] if rows else ["nothing to show"]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(value, most=160)) for value in row.values()))
+    with _paper(output) as console:
+        console.print(table)
+        console.print(Text("".join(c if c.isprintable() or c == "\n" else " " for c in note)))
+
+
 _FRACTIONS = ("same", "up", "down", "flip_rate", "consistency", "accuracy", "flips", "share")
 
 

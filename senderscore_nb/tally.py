@@ -63,13 +63,10 @@ def tally(
     _require(columns, by, rules)
     day = pl.col(rules.date_basis)
     keys = [_period(day, name) if name in PERIODS else pl.col(name) for name in by]
-    ended = pl.col("ended_on").is_not_null()
-    if not rules.manual_and_error_count_as_ended:
-        ended &= ~pl.col("end_reason").cast(pl.String).is_in(_NOT_ENDED_BY_THE_SEQUENCE).fill_null(
-            value=False
-        )
-    measures = _measures(columns, rules)
-    counted = frame.filter(ended).select(*keys, *(e.alias(n) for n, e in measures.items()))
+    measures = outcomes(columns, rules)
+    counted = frame.filter(has_ended(rules)).select(
+        *keys, *(e.alias(n) for n, e in measures.items())
+    )
     result = count_cells(counted, list(by), list(measures))
     if result is None:
         result = _grouped(counted, list(by), list(measures))
@@ -124,7 +121,23 @@ def _period(day: pl.Expr, name: str) -> pl.Expr:
     return (day if name == "day" else day.dt.truncate(PERIODS[name])).alias(name)
 
 
-def _measures(columns: list[str], rules: CountingRules) -> dict[str, pl.Expr]:
+def has_ended(rules: CountingRules) -> pl.Expr:
+    """Whether an enrollment counts as ended under the rules."""
+    ended = pl.col("ended_on").is_not_null()
+    if not rules.manual_and_error_count_as_ended:
+        ended &= ~pl.col("end_reason").cast(pl.String).is_in(_NOT_ENDED_BY_THE_SEQUENCE).fill_null(
+            value=False
+        )
+    return ended
+
+
+def outcomes(columns: Sequence[str], rules: CountingRules) -> dict[str, pl.Expr]:
+    """Whether an enrollment counts for each measure, null where unknown.
+
+    Args:
+        columns: Of the enrollments; measures whose column is missing are left out.
+        rules: What counts.
+    """
     bounced = pl.col("bounced")
     if rules.blocked_count_as_bounced:
         bounced = bounced | (pl.col("end_reason").cast(pl.String) == "blocked").fill_null(

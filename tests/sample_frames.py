@@ -18,7 +18,7 @@ HEADER = (
     "Enrolled at,Ended at,Enrollment state,Unenrolled source,Step error type,Emails sent,"
     "Emails opened,Emails clicked,Emails replied,Emails bounced,Unsubscribes,Meetings booked,"
     "Number of steps,Recipient email,Personalization tokens,Contact source,Segment,"
-    "Lifecycle stage,Template ID"
+    "Lifecycle stage,Template ID,Previously bounced,Sends since last engagement"
 )
 SWEDISH_HEADER = (
     "Registrerings-ID;Post-ID - Kontakt;Sekvens-ID;Sekvensnamn;Registrerad av ID;Registrerad av;"
@@ -26,7 +26,7 @@ SWEDISH_HEADER = (
     "Skickade e-postmeddelanden;Öppnade e-postmeddelanden;Klickade e-postmeddelanden;"
     "Besvarade e-postmeddelanden;Studsade e-postmeddelanden;Avprenumerationer;Bokade möten;"
     "Antal steg;Mottagarens e-postadress;Personaliseringstokens;Kontaktkälla;Segment;"
-    "Livscykelstadium;Mall-ID"
+    "Livscykelstadium;Mall-ID;Tidigare studsad;Utskick sedan senaste engagemang"
 )
 TEXT = {"Enrollment ID": pl.String, "Enrolled by ID": pl.String, "Sequence ID": pl.String}
 

@@ -98,6 +98,13 @@ def test_a_sweep_and_each_policy_alone_give_the_same_bands():
     assert facts[0].keys() != facts[1].keys()
 
 
+def test_factors_are_measured_grouped_and_row_by_row():
+    quick = suites.SUITES["factors"](True)
+    facts = [run(case.command).facts for case in quick.cases]
+    assert facts[0] == {"certain": ["personalization_tokens"]}
+    assert set(facts[1]) == {"certain"}
+
+
 def test_a_child_reports_its_own_figures_or_is_measured_whole():
     measured = run(python("-c", 'print(\'{"seconds": 0.5, "facts": {"rows": 3}}\')'))
     assert (measured.seconds, measured.facts) == (0.5, {"rows": 3})

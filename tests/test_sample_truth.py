@@ -14,6 +14,7 @@ from senderscore_nb.sample import (
     SEQUENCES,
     WEEKS,
 )
+from senderscore_nb.sample.account import MOST_SENDS, SENDS_DECAY
 from tests.sample_frames import (
     BOUNCED,
     PLANTED,
@@ -170,3 +171,30 @@ def test_null_factors_have_no_effect_and_tokens_are_seen_by_the_same_test(
     assert levels_apart(rows, "tokens", "bounced") < 3.5
     assert levels_apart(delivered, "tokens", "replied") > 6
     assert levels_apart(rows, "Contact source", "bounced") > 6
+
+
+def test_contacts_that_bounced_before_bounce_again_and_reply_as_others(
+    settled: pl.DataFrame,
+) -> None:
+    rows = settled.with_columns(
+        tokens=pl.col("Previously bounced"), listed=pl.col("Contact source") == "Purchased list"
+    )
+    strata = ["Enrolled by ID", "listed"]
+    ratio = mantel_haenszel(rows.with_columns(replied=pl.col("bounced")), strata)
+    assert ratio == pytest.approx(PLANTED.past_bounce_odds_ratio, rel=0.15)
+    assert levels_apart(rows.filter(~pl.col("bounced")), "Previously bounced", "replied") < 3.5
+    assert 0.015 < rows["Previously bounced"].mean() < 0.03
+
+
+def test_contacts_that_do_not_engage_reply_less_and_bounce_as_others(
+    settled: pl.DataFrame,
+) -> None:
+    sends = pl.col("Sends since last engagement")
+    rows = settled.with_columns(tokens=sends >= 8).filter((sends < 4) | (sends >= 8))
+    weights = [SENDS_DECAY**n for n in range(MOST_SENDS + 1)]
+    odds = [w * PLANTED.sends_odds_ratio**n for n, w in enumerate(weights)]
+    expected = sum(odds[8:]) / sum(weights[8:]) / (sum(odds[:4]) / sum(weights[:4]))
+    ratio = mantel_haenszel(rows.filter(~BOUNCED), ["Enrolled by ID", "Sequence ID"])
+    assert ratio == pytest.approx(expected, rel=0.08)
+    assert levels_apart(rows, "tokens", "bounced") < 3.5
+    assert levels_apart(rows.filter(~BOUNCED), "tokens", "replied") > 6

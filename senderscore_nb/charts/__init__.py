@@ -8,12 +8,14 @@ current.
 from senderscore_nb.charts.calibration import calibration_map
 from senderscore_nb.charts.change import changes
 from senderscore_nb.charts.envelopes import calibration_curves
+from senderscore_nb.charts.forest import forest
 from senderscore_nb.charts.funnel import funnel
 from senderscore_nb.charts.gauge import gauge, gauge_wall
 from senderscore_nb.charts.heatmap import heatmap_sequences, heatmap_weeks
 from senderscore_nb.charts.layers import with_narrow
 from senderscore_nb.charts.migration import band_fill, migration
 from senderscore_nb.charts.palette import band_colours, ink_on
+from senderscore_nb.charts.partial import heatmap_factors, partial_curve
 from senderscore_nb.charts.ranking import ranking
 from senderscore_nb.charts.rates import rates
 from senderscore_nb.charts.sensitivity import sensitivity_heatmap, tornado
@@ -28,13 +30,16 @@ __all__ = [
     "calibration_map",
     "changes",
     "enable",
+    "forest",
     "funnel",
     "gauge",
     "gauge_wall",
+    "heatmap_factors",
     "heatmap_sequences",
     "heatmap_weeks",
     "ink_on",
     "migration",
+    "partial_curve",
     "ranking",
     "rates",
     "register",

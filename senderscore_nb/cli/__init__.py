@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, calibrate, data, policy, project, reports
+from senderscore_nb.cli import app, calibrate, data, drivers, factors, policy, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -27,6 +27,8 @@ for _command in (
     data.check,
     data.report,
     policy.policy,
+    drivers.drivers,
+    factors.contacts,
     app.app,
     project.init,
     reports.reports,

@@ -50,7 +50,7 @@ def score(
     keys = parse_by(by)
     selected["factors"] = factors_of(selected["factors"])
     selection = Selection.parse(selected, where="options")
-    account = _open(data, mapping, timezone, roster, policy)
+    account = open_data(data, mapping, timezone, roster, policy)
     tallies = account.select(selection)
     _warn(account, tallies)
     # The pace is taken up to the newest day of the whole account, also where less is selected.
@@ -140,13 +140,14 @@ def report(
         click.echo(made.twin)
 
 
-def _open(
+def open_data(
     data: Sequence[str],
     mapping: str | None,
     timezone: str | None,
     roster: str | None,
     policy_name: str | None,
 ) -> Account:
+    """The account of a command's arguments, with its progress on a terminal."""
     from senderscore_nb.account import open_account
     from senderscore_nb.policy import DEFAULT_POLICY
 

@@ -114,6 +114,10 @@ class Effects:
     Attributes:
         tokens_odds_ratio: Odds of a reply with a personalization token or more against none, for
             the same sender, sequence and week.
+        past_bounce_odds_ratio: Odds of a bounce where the contact had bounced before against where
+            not, for the same sender, source and week.
+        sends_odds_ratio: Odds of a reply for each further e-mail sent since the contact last
+            engaged, for the same sender, sequence, week and token.
         decay: A sequence that wears out.
         bad_list: A contact source that bounces.
         mix_shift: A sender who moves to other sequences.
@@ -123,16 +127,34 @@ class Effects:
     """
 
     tokens_odds_ratio: float = 1.5
+    past_bounce_odds_ratio: float = 10.0
+    sends_odds_ratio: float = 0.95
     decay: Decay | None = Decay("308", -0.035)
     bad_list: BadList | None = BadList("1003", "Purchased list", 24, 0.35, 0.04, 0.012)
     mix_shift: MixShift | None = MixShift("1007", 23, (("306", 0.15), ("307", 0.85)))
 
 
-NO_EFFECTS = Effects(tokens_odds_ratio=1.0, decay=None, bad_list=None, mix_shift=None)
+NO_EFFECTS = Effects(
+    tokens_odds_ratio=1.0,
+    past_bounce_odds_ratio=1.0,
+    sends_odds_ratio=1.0,
+    decay=None,
+    bad_list=None,
+    mix_shift=None,
+)
 """Constant rates by sender and sequence, and nothing else."""
 
 NULL_FACTORS = ("segment", "lifecycle_stage", "recipient_domain", "template_id")
 """Factors without any effect on replies or bounces (a template: within its sequence)."""
+
+PREVIOUSLY_BOUNCED = 0.02
+"""The share of contacts that had bounced before, among those whose mail is not returned."""
+
+SENDS_DECAY = 0.85
+"""The number of e-mails since a contact last engaged is n with a chance proportional to this to the
+n-th power, up to `MOST_SENDS`, among those who do not reply."""
+
+MOST_SENDS = 40
 
 SEQUENCES = (
     Sequence("301", "Inbound follow-up", 4, 10, 0.35),

@@ -52,6 +52,8 @@ _LABELS = (
     ("segment", "Segment", "Segment"),
     ("lifecycle_stage", "Lifecycle stage", "Livscykelstadium"),
     ("template_id", "Template ID", "Mall-ID"),
+    ("previously_bounced", "Previously bounced", "Tidigare studsad"),
+    ("sends_since_engagement", "Sends since last engagement", "Utskick sedan senaste engagemang"),
 )
 
 _IN_SWEDISH = {
@@ -152,8 +154,10 @@ def swedish_csv(seed: int) -> bytes:
     )
     rows = _as_shown(rows).select(c for c, *_ in _LABELS)
     counts = pl.selectors.integer()
+    yes, no = pl.lit("Ja"), pl.lit("Nej")
     rows = rows.with_columns(
         counts.cast(pl.String) + ",0",
+        pl.when("previously_bounced").then(yes).otherwise(no).alias("previously_bounced"),
         *(pl.col(column).replace(words) for column, words in _IN_SWEDISH.items()),
     )
     labels = [label for *_, label in _LABELS]

@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from senderscore_nb.sample.account import BadList, Sender, Sequence
+from senderscore_nb.sample.account import (
+    MOST_SENDS,
+    PREVIOUSLY_BOUNCED,
+    SENDS_DECAY,
+    BadList,
+    Effects,
+    Sender,
+    Sequence,
+)
 from senderscore_nb.sample.rates import Floats, Ints
 from senderscore_nb.sample.words import (
     CONTACT_SOURCES,
@@ -57,6 +65,8 @@ class Runs:
         elapsed: Days from the enrollment to the end, or to now.
         bounced: Ended by a bounce.
         replied: The contact replied.
+        returned: Is or will be ended by a bounce.
+        willing: Would reply to what is not returned.
     """
 
     ending: Ints
@@ -66,6 +76,8 @@ class Runs:
     elapsed: Floats
     bounced: Flags
     replied: Flags
+    returned: Flags
+    willing: Flags
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,27 @@ def factor_columns(draw: Draws) -> dict[str, pl.Series]:
         "recipient_domain": _evenly(DOMAINS, draw["domain"]),
         "variant": _evenly(("1", "2"), draw["template"]),
         "again": pl.Series(draw["again"]),
+    }
+
+
+def past_columns(draw: Draws, runs: Runs, effects: Effects) -> dict[str, pl.Series]:
+    """What was known of the contact: drawn given the outcome, which it therefore leaves as it is.
+
+    Where the shares of a factor's values among those with the outcome are its shares among those
+    without, times odds ratios, the odds of the outcome by value have just these ratios, within
+    every sender, sequence and week (Prentice & Pyke 1979, Biometrika 66:403).
+    """
+    odds = PREVIOUSLY_BOUNCED / (1 - PREVIOUSLY_BOUNCED) * effects.past_bounce_odds_ratio
+    share = np.where(runs.returned, odds / (1 + odds), PREVIOUSLY_BOUNCED)
+    sends = np.arange(MOST_SENDS + 1)
+    unwilling, willing = (
+        np.searchsorted(np.cumsum(weight / weight.sum()), draw["sends"], side="right")
+        for weight in (SENDS_DECAY**sends, (SENDS_DECAY * effects.sends_odds_ratio) ** sends)
+    )
+    count = np.minimum(np.where(runs.willing, willing, unwilling), MOST_SENDS)
+    return {
+        "previously_bounced": pl.Series(draw["past"] < share),
+        "sends_since_engagement": pl.Series(count.astype(np.int64)),
     }
 
 

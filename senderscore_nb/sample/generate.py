@@ -33,6 +33,7 @@ from senderscore_nb.sample.frame import (
     Span,
     factor_columns,
     finish,
+    past_columns,
     run_columns,
 )
 from senderscore_nb.sample.rates import Floats, Ints, Model, build_model
@@ -49,6 +50,7 @@ _DRAWS = (
     *("sequence", "token", "tokens", "source", "segment", "stage", "domain", "template"),
     *("weekday", "hour", "minute", "bounced", "replied", "late", "thread", "ending", "moment"),
     *("length", "stuck", "paused", "both", "opened", "open_count", "clicked", "meeting", "again"),
+    *("past", "sends"),
 )
 _DEFAULT_EFFECTS = Effects()
 
@@ -131,6 +133,7 @@ def simulate_rows(
         **names.columns(sender, factors),
         **run_columns(span, runs),
         **factor_columns(draw),
+        **past_columns(draw, runs, effects),
         **_counts(draw, runs, steps, days),
         "steps": steps,
         "tokens": factors.tokens,
@@ -194,7 +197,8 @@ def _runs(
     token = (factors.tokens > 0).astype(np.float64)
     reply_rate = model.reply_rate(sender, factors.sequence, week, token)
     bounced = draw["bounced"] < bounce_rate
-    replied = ~bounced & (draw["replied"] < reply_rate)
+    willing = draw["replied"] < reply_rate
+    replied = ~bounced & willing
     late = replied & (draw["late"] < 0.04)  # a reply after the last step ends nothing
     word = np.where(draw["thread"] < 0.25, CODE["thread_reply"], CODE["reply"])
     ending = _pick(np.array([e.share for e in ENDINGS]), draw["ending"])
@@ -213,6 +217,8 @@ def _runs(
         elapsed=np.minimum(past, (span.now - span.enrolled) / _DAY),
         bounced=bounced & ~active,
         replied=replied & ~active,
+        returned=bounced,
+        willing=willing,
     )
 
 

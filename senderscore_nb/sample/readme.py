@@ -9,7 +9,9 @@ import polars as pl
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.sample.account import (
     LAST_DAY,
+    MOST_SENDS,
     NULL_FACTORS,
+    PREVIOUSLY_BOUNCED,
     SENDERS,
     SEQUENCES,
     TIMEZONE,
@@ -70,6 +72,12 @@ def _planted(truth: pl.DataFrame, policy: ScoringPolicy, effects: Effects) -> li
         f"| Personalization tokens | everywhere | odds ratio {effects.tokens_odds_ratio:g} of a "
         "reply for one token or more against none, given sender, sequence and week; senders "
         "differ in how often they use tokens, so the crude ratio differs |",
+        f"| Contacts that bounced before | everywhere, `previously_bounced`, about "
+        f"{PREVIOUSLY_BOUNCED:.0%} | odds ratio {effects.past_bounce_odds_ratio:g} of a bounce, "
+        "given sender, source and week; none on replies |",
+        "| Contacts that do not engage | everywhere, `sends_since_engagement`, "
+        f"0 to {MOST_SENDS} | odds ratio {effects.sends_odds_ratio:g} of a reply for each further "
+        "e-mail, given sender, sequence, week and tokens; none on bounces |",
         *([_mix_shift(effects.mix_shift, truth)] if effects.mix_shift else []),
         *_roles(policy),
         f"| Nothing | {', '.join(f'`{name}`' for name in NULL_FACTORS)} | no effect on replies or "

@@ -1,0 +1,1 @@
+"""Claims about certainty, held against simulated accounts whose truth is known."""

@@ -1,0 +1,15 @@
+"""What a study finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    claim: str  # what is claimed, in words
+    stated: str  # the stated rate, as "93–97 %"
+    low: float  # smallest measured value that agrees
+    high: float  # largest
+    measured: float
+    trials: int
