@@ -1,4 +1,4 @@
-// Elements, figures and colours that every part of the explorer uses.
+// Elements, figures and colours that every part of a widget uses.
 const NS = "http://www.w3.org/2000/svg";
 const THIN = "\u2009";
 
