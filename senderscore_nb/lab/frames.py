@@ -10,6 +10,7 @@ from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.kernel import Certainty
 from senderscore_nb.explorer.rows import Row, rows_of, scale_of
 from senderscore_nb.lab.moves import Moves
+from senderscore_nb.lab.posterior import points_at
 from senderscore_nb.lab.state import Trial
 from senderscore_nb.lab.window import Stand, Window
 from senderscore_nb.policy import ScoringPolicy
@@ -95,7 +96,8 @@ class Bench:
             "ended": np.where(held, after.scores.ended, -1).astype(np.int32),
             "before_band": before.scores.band.astype(np.int8),
             "after_band": after.scores.band.astype(np.int8),
-            "status": after.scores.status.astype(np.int8),
+            "before_status": before.scores.status.astype(np.int8),
+            "after_status": after.scores.status.astype(np.int8),
             "step": np.where(moves.moved, np.where(moves.step == 0, 2, moves.step), 0).astype(
                 np.int8
             ),
@@ -118,9 +120,18 @@ class Bench:
         for stand in (before, after):
             one = stand.scores.at([place]) if place >= 0 else stand.together()
             minimum = stand.policy.minimum.user
-            rows += rows_of(one, stand.policy, self._certainty, minimum=minimum)
+            (row,) = rows_of(one, stand.policy, self._certainty, minimum=minimum)
+            rows.append({**row, "points": _points(stand.policy, row)})
         name = self.data.user_labels.get(trial.chosen, trial.chosen) if place >= 0 else ""
         return {"label": name or "All senders together", "before": rows[0], "after": rows[1]}
+
+
+def _points(policy: ScoringPolicy, row: Row) -> list[float] | None:
+    """Points of the reply rate and of the bounce rate; None without a score."""
+    if "score" not in row:
+        return None
+    parts = (policy.reply_points, row["reply"]), (policy.bounce_points, row["bounce"])
+    return [round(float(points_at(curve, np.array([rate[0]]))[0]), 4) for curve, rate in parts]
 
 
 def _side(stand: Stand, fill: list[int]) -> dict[str, Any]:
@@ -129,6 +140,7 @@ def _side(stand: Stand, fill: list[int]) -> dict[str, Any]:
     return {
         **scale_of(stand.policy),
         "name": stand.policy.name,
+        "fingerprint": stand.policy.fingerprint,
         "fill": fill,
         "scored": int(scored.sum()),
         "flip": mean,

@@ -17,8 +17,9 @@ from senderscore_nb.explorer.code import code_of
 from senderscore_nb.explorer.state import View
 from senderscore_nb.lab.frames import Bench
 from senderscore_nb.lab.moves import Moves
-from senderscore_nb.lab.state import Problem, Trial
-from senderscore_nb.policy import PointCurve, ScoringPolicy
+from senderscore_nb.lab.problems import Problem
+from senderscore_nb.lab.state import Trial
+from senderscore_nb.policy import PointCurve, ScoringPolicy, preset_names
 from senderscore_nb.reports.blocks import count, percent
 from senderscore_nb.reports.pictures import data_uri, static_svg
 from senderscore_nb.score import score
@@ -38,6 +39,9 @@ def code_of_draft(bench: Bench, trial: Trial) -> str:
         PolicyError: The draft is no policy.
     """
     policy = trial.draft.policy()
+    if bench.changed(trial) and policy.name in preset_names():
+        # What is scored with it must not carry the name of what it began as.
+        policy = policy.model_copy(update={"name": f"{policy.name} (draft)"})
     data = replace(bench.data, policies={**bench.data.policies, _NAME: policy})
     window = bench.window(policy, trial.weeks)
     view = View(selection=window.selection, policy=_NAME, panel="table")
@@ -67,7 +71,7 @@ def _picture(bench: Bench, trial: Trial, scored: Trial) -> Markup:
     moves = Moves.of(before, after, window.held)
     parts = [
         Markup("<p>{} ended enrollments, {}. In force: {}. Draft: {}.</p>").format(
-            count(window.enrollments), window.days, against.label, policy.label
+            count(window.enrollments), window.days, against.label, _said(bench, scored)
         ),
         _problems(trial.draft.problems),
         _table("The draft's points", ["Curve", "Knots"], [
@@ -91,11 +95,20 @@ def _picture(bench: Bench, trial: Trial, scored: Trial) -> Markup:
     return Markup("").join(parts)
 
 
+def _said(bench: Bench, trial: Trial) -> str:
+    """What the draft is called: by what it began as and its fingerprint where it was changed."""
+    policy = trial.draft.policy()
+    if not bench.changed(trial):
+        return policy.label
+    return f"changed from {trial.start} ({policy.fingerprint})"
+
+
 def _chart(bench: Bench, policy: ScoringPolicy, trial: Trial, ids: Sequence[str]) -> Markup:
     data, window = bench.data, bench.window(policy, trial.weeks)
     tallies = window.selection.apply(data.tallies(policy), data.roster)
     frame = data.labels.add(score(tallies, policy, by="user", roster=data.roster))
-    chart = charts.ranking(frame.filter(pl.col("user_id").is_in(ids)), policy)
+    shown = policy.model_copy(update={"name": "draft"}) if bench.changed(trial) else policy
+    chart = charts.ranking(frame.filter(pl.col("user_id").is_in(ids)), shown)
     spec = chart.to_dict()
     svg = static_svg({k: v for k, v in spec.items() if k != "config"})
     title = "Scores under the draft"

@@ -97,7 +97,7 @@ class CurveEditor {
 
   add(knots, at) {
     this.send({ knots });
-    this.knots.cells[at].node.focus();
+    this.knots.kept[at].node.focus();
   }
 
   addAt(event) {
@@ -248,7 +248,7 @@ class CurveEditor {
     const many = event.shiftKey ? 10 : 1;
     const by = { ArrowLeft: [-fine, 0], ArrowRight: [fine, 0], ArrowUp: [0, 0.5], ArrowDown: [0, -0.5] }[event.key];
     if (by) this.move(i, clamp(tidy(rate + many * by[0]), 0, 1), Math.max(tidy(points + many * by[1]), 0), `key-${this.stroke}`);
-    else if (event.key === "Delete" || event.key === "Backspace") this.remove(i, (n) => this.knots.cells[n].node);
+    else if (event.key === "Delete" || event.key === "Backspace") this.remove(i, (n) => this.knots.kept[n].node);
     else if (event.key === "Insert" || event.key === "+") this.addInGap(i);
     else return;
     event.preventDefault();
@@ -317,7 +317,7 @@ class CurveEditor {
     this.kinds.forEach((one, i) => put(one, "aria-pressed", String(["linear", "step"][i] === interpolation)));
     const lower = this.title.toLowerCase();
     fill(this.heads, knots, (i) => {
-      const off = button("×", { class: "off", onclick: () => this.remove(cell.i, (n) => this.heads.cells[n].off) });
+      const off = button("×", { class: "off", onclick: () => this.remove(cell.i, (n) => this.heads.kept[n].off) });
       const text = make("span", { text: String(i + 1) });
       const cell = { node: make("th", { scope: "col" }, text, off), off, i };
       return cell;

@@ -14,9 +14,8 @@ class BandsEditor {
     this.box = make("div", { class: "plotbox" }, this.svg);
     this.rows = make("tbody");
     this.words = make("ul", { class: "problems", id: unique("problems") });
-    this.hint = make("p", { class: "hint" });
     this.node = make("section", { class: "editor", "aria-label": "Bands" },
-      make("div", { class: "edithead" }, make("h4", { text: "Bands" }), this.hint, this.more), this.box,
+      make("div", { class: "edithead" }, make("h4", { text: "Bands" }), this.more), this.box,
       make("table", { class: "bandrows", "aria-label": "Bands" }, make("thead", {}, make("tr", {}, make("th", { scope: "col", text: "Band" }), make("th", { scope: "col", text: "From score" }), make("th", {}, make("span", { class: "unseen", text: "Remove" })))), this.rows),
       this.words);
     this.seen = new ResizeObserver(() => this.bands && this.measure());
@@ -57,8 +56,8 @@ class BandsEditor {
     while (names.has(`band ${n}`)) n += 1;
     const made = { name: `Band ${n}`, lower: tidy(Math.round(ends[i] + ends[i + 1]) / 2, 2) };
     this.send([...bands.slice(0, i + 1), made, ...bands.slice(i + 1)]);
-    this.rows.cells[i + 1].name.focus();
-    this.rows.cells[i + 1].name.select();
+    this.rows.kept[i + 1].name.focus();
+    this.rows.kept[i + 1].name.select();
   }
 
   remove(i) {
@@ -66,7 +65,7 @@ class BandsEditor {
     const left = this.bands.filter((_, n) => n !== i);
     // What was below the first band that is left goes to it.
     this.send(i ? left : [{ ...left[0], lower: 0 }, ...left.slice(1)]);
-    this.rows.cells[Math.min(i, left.length - 1)].off.focus();
+    this.rows.kept[Math.min(i, left.length - 1)].off.focus();
   }
 
   measure() {
@@ -108,7 +107,7 @@ class BandsEditor {
       const name = to - from > 7 * band.name.length + 8 ? band.name : to - from > 16 ? band.name.slice(0, 1) : "";
       say(text, name);
       put(text, "x", ((from + to) / 2).toFixed(1));
-      put(text, "fill", colours[i % colours.length].on);
+      text.style.fill = colours[i % colours.length].on;
     });
     let free = -99;
     fill(this.ticks, [...ordered, this.span], () => ({ node: draw("text", { class: "tick", y: SCALE.high - 8 }) }), ({ node }, edge, i) => {
@@ -130,8 +129,6 @@ class BandsEditor {
       put(cell.node, "aria-valuetext", `${plain(band.lower, 2)}${wrong ? `. ${wrong.words}` : ""}`);
       put(cell.sign, "display", wrong ? null : "none");
     });
-    const unplaced = found.length ? "" : "drag the edges";
-    say(this.hint, unplaced);
   }
 
   edge() {
@@ -180,10 +177,9 @@ class BandsEditor {
       const name = make("input", { type: "text", maxlength: 80, class: "bandname" });
       const off = button("×", { class: "off", onclick: () => this.remove(cell.i) });
       const lower = figure({ min: 0, step: 0.5 }, (value, stroke) => this.change(cell.i, { lower: value }, `type-${cell.i}-${stroke}`));
-      const flag = make("small", { class: "beside" });
       name.addEventListener("input", () => this.change(cell.i, { name: name.value }, `name-${cell.i}`));
       name.addEventListener("blur", () => this.paint());
-      const cell = { node: make("tr", {}, make("td", {}, make("span", { class: "named" }, dot, name)), make("td", {}, lower, flag), make("td", {}, off)), dot, name, lower, off, flag, i: 0 };
+      const cell = { node: make("tr", {}, make("td", {}, make("span", { class: "named" }, dot, name)), make("td", {}, lower), make("td", {}, off)), dot, name, lower, off, i: 0 };
       return cell;
     }, (cell, band, i) => {
       cell.i = i;

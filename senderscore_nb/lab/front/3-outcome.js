@@ -3,18 +3,21 @@ class Outcome {
   // `pick(cell)` narrows the list of senders to a cell of the matrix, or to nothing again.
   constructor(pick) {
     this.pick = pick;
-    this.tiles = ["Change band", "Change by chance", "Scored", "Enrollments"].map((label) => {
+    this.tiles = ["Change band", "Flip by chance", "Scored", "Enrollments"].map((label) => {
       const value = make("strong");
       const more = make("small");
       return { node: make("div", { class: "part" }, make("span", { text: label }), value, more), value, more };
     });
     this.dials = ["before", "after"].map(() => {
       const words = make("p", { class: "words" });
+      const name = make("p", { class: "words policy" });
       const card = new Card();
-      return { words, card, node: make("div", { class: "half" }, words, card.node) };
+      return { words, name, card, node: make("div", { class: "half" }, words, name, card.node) };
     });
     this.who = make("h4");
     this.everyone = button("Show everyone", { class: "link" });
+    this.split = make("tbody");
+    this.points = make("table", { class: "split" }, make("thead", {}, make("tr", {}, ...["Points", "In force", "Draft"].map((text, i) => make("th", { scope: "col", text, class: i ? "figure" : "" })))), this.split);
     this.fills = [0, 1].map(() => {
       const words = make("span", { class: "words" });
       const row = make("div", { class: "fillbar", role: "img" });
@@ -37,10 +40,10 @@ class Outcome {
     this.node = make("div", {},
       make("section", { class: "together", "aria-label": "In short" }, ...this.tiles.map((t) => t.node)),
       make("div", { class: "sheets" },
-        make("section", { class: "sheet", "aria-label": "Gauges" }, make("div", { class: "edithead" }, this.who, this.everyone), make("div", { class: "halves" }, ...this.dials.map((d) => d.node))),
+        make("section", { class: "sheet", "aria-label": "Gauges" }, make("div", { class: "edithead" }, this.who, this.everyone), make("div", { class: "halves" }, ...this.dials.map((d) => d.node)), this.points),
         card("Who changes band", make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Bands in force by bands of the draft" }, this.matrix)),
-        card("How the bands fill", ...this.fills.map((f) => f.node)),
-        card("How stable", make("p", { class: "hint", text: "The chance that a sender’s band flips between two periods like this one although nothing changed. One mark a sender." }), this.flipBox)));
+        make("div", { class: "stacked" }, card("How the bands fill", ...this.fills.map((f) => f.node)),
+          card("How stable", make("p", { class: "hint", text: "The chance that a band flips between two periods like this one although nothing changed; one mark a sender." }), this.flipBox))));
     this.seen = new ResizeObserver(() => this.frame && this.stable());
     this.seen.observe(this.flipBox);
   }
@@ -54,10 +57,10 @@ class Outcome {
     const { before, after } = frame;
     const held = rows.ended.filter((n) => n >= 0).length;
     const moved = [frame.moved ? `${count(frame.up)} up, ${count(frame.down)} down` : "", frame.moved - frame.up - frame.down ? "others sideways" : ""];
-    const by = (side) => (side.flip === null ? "–" : (side.flip * side.scored).toFixed(1));
     const values = [
       [frame.moved ? `${count(frame.moved)} of ${count(held)}` : `nobody of ${count(held)}`, moved.filter(Boolean).join(", ")],
-      [after.flip === null ? "–" : percent(after.flip), after.flip === null ? "nobody is scored" : `${by(after)} senders in two periods alike; in force ${percent(before.flip || 0)}`],
+      [after.flip === null ? "–" : `${(after.flip * after.scored).toFixed(1)} of ${count(after.scored)}`,
+        after.flip === null ? "nobody is scored" : `${percent(after.flip)} each on average, in force ${before.flip === null ? "–" : percent(before.flip)}`],
       [`${count(after.scored)} of ${count(held)}`, after.scored === before.scored ? "as in force" : `${count(before.scored)} in force`],
       [count(frame.enrollments), frame.days],
     ];
@@ -68,12 +71,23 @@ class Outcome {
     say(this.who, frame.gauges.label);
     show(this.everyone, Boolean(frame.trial.chosen));
     ["before", "after"].forEach((side, i) => {
-      const label = i ? "Draft" : `In force: ${before.name}`;
+      const label = i ? "Draft" : "In force";
       say(this.dials[i].words, label);
-      put(this.dials[i].words, "title", label);
+      const name = i && frame.changed ? "changed, not saved" : frame[side].name;
+      say(this.dials[i].name, name);
+      put(this.dials[i].name, "title", name);
       this.dials[i].card.update(frame.gauges[side], frame[side]);
       put(this.dials[i].card.node, "role", "img");
       put(this.dials[i].card.node, "aria-label", `${label}: ${sentence(frame.gauges[side])}`);
+    });
+    const [now, then] = ["before", "after"].map((side) => frame.gauges[side]);
+    const lines = [["Replies", now.reply, 0], ["Bounces", now.bounce, 1]];
+    fill(this.split, lines, () => {
+      const parts = [make("th", { scope: "row" }), make("td", { class: "figure" }), make("td", { class: "figure" })];
+      return { node: make("tr", {}, ...parts), parts };
+    }, ({ parts }, [name, rates, k]) => {
+      say(parts[0], `${name} ${rate(rates)}`);
+      [now, then].forEach((row, i) => say(parts[i + 1], row.points ? row.points[k].toFixed(1) : "–"));
     });
     this.filled();
     this.migration(picked);
@@ -111,13 +125,17 @@ class Outcome {
     const most = Math.max(1, ...matrix.flat());
     const labels = [names(before), names(after)];
     say(this.caption, "Rows: in force. Columns: the draft. A cell lists its senders.");
-    fill(this.heads, columns, () => ({ node: make("th", { scope: "col", class: "figure" }) }), ({ node }, c) => say(node, labels[1][c]));
+    fill(this.heads, columns, () => ({ node: make("th", { scope: "col" }) }), ({ node }, c) => {
+      say(node, labels[1][c]);
+      put(node, "title", labels[1][c]);
+    });
     const same = before.bands.length === after.bands.length;
     fill(this.cells, rows, () => {
       const head = make("th", { scope: "row" });
       return { node: make("tr", {}, head), head };
     }, (line, r) => {
       say(line.head, labels[0][r]);
+      put(line.head, "title", labels[0][r]);
       fill(line.node, columns, () => {
         const act = button("", { onclick: () => this.pick(cell.key) });
         const cell = { node: make("td", { class: "figure" }, act), act };

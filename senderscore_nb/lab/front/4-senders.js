@@ -44,7 +44,7 @@ class Senders {
     }
     const by = { name: null, move: null, flip: data.after_flip, after: data.after_score, before: data.before_score, ended: data.ended }[this.order.value];
     const value = (v) => (Number.isNaN(v) ? -Infinity : v);
-    const change = (i) => (data.step[i] ? 1000 : 0) + Math.abs(Number.isNaN(data.points[i]) ? -1 : data.points[i]);
+    const change = (i) => (Number.isNaN(data.points[i]) ? -1 : (data.step[i] ? 1000 : 0) + Math.abs(data.points[i]));
     const key = this.order.value === "move" ? change : by ? (i) => value(by[i]) : () => 0;
     const keys = new Map(found.map((i) => [i, key(i)]));
     return found.sort((a, b) => keys.get(b) - keys.get(a) || this.about.labels[a].localeCompare(this.about.labels[b]));
@@ -76,7 +76,6 @@ class Senders {
     const ticks = [make("i", { class: "at before" }), make("i", { class: "at after" })];
     const strip = make("span", { class: "strip", "aria-hidden": "true" }, make("b"), make("b"), ...ticks);
     const cells = Array.from({ length: 9 }, (_, i) => (i ? make("td", { class: i < 3 || i === 4 ? "" : "figure" }) : make("th", { scope: "row" })));
-    const flip = [make("span"), make("small")];
     cells[0].append(name);
     const scores = [0, 1].map((i) => {
       const score = make("strong");
@@ -84,8 +83,7 @@ class Senders {
       return score;
     });
     cells[4].append(strip);
-    cells[5].append(...flip);
-    const line = { node: make("tr", {}, ...cells), cells, name, chips, scores, ticks, flip };
+    const line = { node: make("tr", {}, ...cells), cells, name, chips, scores, ticks };
     return line;
   }
 
@@ -100,7 +98,7 @@ class Senders {
       const score = data[`${key}_score`][i];
       const scored = band >= 0;
       say(line.scores[n], scored ? written(score, band, side) : "–");
-      line.chips[n].update({ band: scored ? band : undefined, score: scored ? score : undefined, verdict: scored ? side.bands[band].name : n || data.status[i] === 0 ? LACKS[data.status[i]] || "No score" : "No score" }, side);
+      line.chips[n].update({ band: scored ? band : undefined, score: scored ? score : undefined, verdict: scored ? side.bands[band].name : LACKS[data[`${key}_status`][i]] }, side);
       show(line.ticks[n], scored);
       line.ticks[n].style.left = `${clamp((100 * score) / side.most, 0, 100).toFixed(1)}%`;
     });
@@ -110,8 +108,8 @@ class Senders {
     const arrow = { 1: "▲ ", "-1": "▼ ", 2: "◆ " }[step] || "";
     say(line.cells[3], Number.isNaN(points) ? "–" : `${arrow}${Math.abs(points) < 0.05 ? "0.0" : signed(points)}`);
     const flips = [data.before_flip[i], data.after_flip[i]];
-    say(line.flip[0], flips[1] >= 0 ? `${Math.round(100 * flips[1])}${THIN}%` : "–");
-    say(line.flip[1], flips[0] >= 0 && Math.abs(flips[0] - flips[1]) >= 0.005 ? `now ${Math.round(100 * flips[0])}${THIN}%` : "");
+    const [was, is] = flips.map((v) => (v >= 0 ? String(Math.round(100 * v)) : "–"));
+    say(line.cells[5], was === is ? (is === "–" ? is : `${is}${THIN}%`) : `${was} → ${is}${is === "–" ? "" : `${THIN}%`}`);
     [data.reply_rate, data.bounce_rate].forEach((rates, n) => say(line.cells[6 + n], Number.isNaN(rates[i]) ? "–" : percent(rates[i])));
     say(line.cells[8], count(data.ended[i]));
   }

@@ -1,7 +1,7 @@
 // The threshold lab: a draft of a policy by hand, and what it does, side by side.
 const KINDS = {
   before_score: Float32Array, after_score: Float32Array, before_flip: Float32Array, after_flip: Float32Array, points: Float32Array,
-  reply_rate: Float32Array, bounce_rate: Float32Array, ended: Int32Array, before_band: Int8Array, after_band: Int8Array, status: Int8Array, step: Int8Array,
+  reply_rate: Float32Array, bounce_rate: Float32Array, ended: Int32Array, before_band: Int8Array, after_band: Int8Array, before_status: Int8Array, after_status: Int8Array, step: Int8Array,
 };
 const WEEKS = [4, 8, 12, 26, 52, 0];
 
@@ -84,7 +84,7 @@ class ThresholdLab extends Face {
     say(this.state, wrong ? plural(wrong, "problem") : frame.changed ? `a draft from ${trial.start}` : `${trial.start}, unchanged`);
     this.state.classList.toggle("wrong", wrong > 0);
     this.listed();
-    say(this.note, `${frame.days} · in force ${before.label} · ${frame.stale ? "last valid draft" : "draft"} ${after.label}`);
+    say(this.note, `${frame.days} · in force ${before.label} · ${frame.stale ? "last valid draft" : "draft"} ${frame.changed ? `from ${trial.start} (${after.fingerprint})` : after.label}`);
   }
 
   controls(frame) {
