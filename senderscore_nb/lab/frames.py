@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from senderscore_nb.explorer.data import Data
-from senderscore_nb.explorer.kernel import Certainty
+from senderscore_nb.explorer.kernel import SCORED, Certainty, Scores
 from senderscore_nb.explorer.rows import Row, rows_of, scale_of
 from senderscore_nb.lab.moves import Moves
 from senderscore_nb.lab.posterior import points_at
@@ -121,17 +121,18 @@ class Bench:
             one = stand.scores.at([place]) if place >= 0 else stand.together()
             minimum = stand.policy.minimum.user
             (row,) = rows_of(one, stand.policy, self._certainty, minimum=minimum)
-            rows.append({**row, "points": _points(stand.policy, row)})
+            rows.append({**row, "points": _points(stand, one)})
         name = self.data.user_labels.get(trial.chosen, trial.chosen) if place >= 0 else ""
         return {"label": name or "All senders together", "before": rows[0], "after": rows[1]}
 
 
-def _points(policy: ScoringPolicy, row: Row) -> list[float] | None:
+def _points(stand: Stand, one: Scores) -> list[float] | None:
     """Points of the reply rate and of the bounce rate; None without a score."""
-    if "score" not in row:
+    if int(one.status[0]) != SCORED:
         return None
-    parts = (policy.reply_points, row["reply"]), (policy.bounce_points, row["bounce"])
-    return [round(float(points_at(curve, np.array([rate[0]]))[0]), 4) for curve, rate in parts]
+    policy = stand.policy
+    parts = (policy.reply_points, one.reply_rate), (policy.bounce_points, one.bounce_rate)
+    return [float(points_at(curve, rates)[0]) for curve, rates in parts]
 
 
 def _side(stand: Stand, fill: list[int]) -> dict[str, Any]:

@@ -90,6 +90,7 @@ def _band_problems(draft: Draft) -> Iterator[Problem]:
     elif len(bands) > MOST_BANDS:
         words = f"A policy has at most {MOST_BANDS} bands."
         yield Problem(part="bands", place=-1, field="", words=words)
+    known = bool(draft.reply_points.knots and draft.bounce_points.knots)
     slugs: dict[str, int] = {}
     for place, band in enumerate(bands):
         yield from _name_problems("bands", place, band.name)
@@ -102,7 +103,7 @@ def _band_problems(draft: Draft) -> Iterator[Problem]:
             words = "The first band starts at 0."
         elif place and band.lower <= bands[place - 1].lower:
             words = f"The edge must be above that of band {place}, {bands[place - 1].lower:g}."
-        elif place and band.lower > draft.most:
+        elif place and known and band.lower > draft.most:
             words = f"The edge is above the highest score, {draft.most:g}."
         if words:
             yield Problem(part="bands", place=place, field="lower", words=words)

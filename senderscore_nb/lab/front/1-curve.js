@@ -110,14 +110,15 @@ class CurveEditor {
   // A knot on the curve, in the middle of the widest gap (or after the last one).
   addInGap(after) {
     const { knots } = this.curve;
+    if (!knots.length) return this.add([[0, 0]], 0);
     const ends = [...knots.map((k) => k[0]), Math.max(this.domain.x, knots.at(-1)[0])];
     const gaps = knots.map((_, i) => ends[i + 1] - ends[i]);
     const i = after === undefined ? gaps.indexOf(Math.max(...gaps)) : after;
     const next = knots[i + 1] || [ends[i + 1], knots[i][1]];
-    if (next[0] <= knots[i][0]) return;
+    if (next[0] <= knots[i][0]) return undefined;
     const step = this.curve.interpolation === "step";
     const made = [tidy((knots[i][0] + next[0]) / 2), step ? knots[i][1] : tidy((knots[i][1] + next[1]) / 2)];
-    this.add([...knots.slice(0, i + 1), made, ...knots.slice(i + 1)], i + 1);
+    return this.add([...knots.slice(0, i + 1), made, ...knots.slice(i + 1)], i + 1);
   }
 
   remove(i, focus) {

@@ -48,6 +48,7 @@ class BandsEditor {
   // A band in the upper half of the widest one.
   add() {
     const { bands, most } = this;
+    if (!bands.length) return this.send([{ name: "Band 1", lower: 0 }]);
     const ends = [...bands.map((b) => b.lower), Math.max(most, bands.at(-1).lower)];
     const gaps = bands.map((_, i) => ends[i + 1] - ends[i]);
     const i = gaps.indexOf(Math.max(...gaps));
@@ -57,7 +58,7 @@ class BandsEditor {
     const made = { name: `Band ${n}`, lower: tidy(Math.round(ends[i] + ends[i + 1]) / 2, 2) };
     this.send([...bands.slice(0, i + 1), made, ...bands.slice(i + 1)]);
     this.rows.kept[i + 1].name.focus();
-    this.rows.kept[i + 1].name.select();
+    return this.rows.kept[i + 1].name.select();
   }
 
   remove(i) {

@@ -56,7 +56,7 @@ class Outcome {
     Object.assign(this, { frame, rows });
     const { before, after } = frame;
     const held = rows.ended.filter((n) => n >= 0).length;
-    const moved = [frame.moved ? `${count(frame.up)} up, ${count(frame.down)} down` : "", frame.moved - frame.up - frame.down ? "others sideways" : ""];
+    const moved = [frame.moved ? `${count(frame.up)} up, ${count(frame.down)} down` : "", frame.moved > frame.up + frame.down ? `${count(frame.moved - frame.up - frame.down)} to a new band` : ""];
     const values = [
       [frame.moved ? `${count(frame.moved)} of ${count(held)}` : `nobody of ${count(held)}`, moved.filter(Boolean).join(", ")],
       [after.flip === null ? "–" : `${(after.flip * after.scored).toFixed(1)} of ${count(after.scored)}`,
