@@ -220,4 +220,5 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "report": report,
     "fanout": fanout,
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
+    "lab": lambda quick: import_module("benchmarks.lab").thresholds(quick),
 }

@@ -86,8 +86,9 @@ class CurveEditor {
     const as = this.curve.knots.length;
     this.curve = { ...this.curve, ...change };
     if (this.curve.knots.length !== as) this.found = [];
-    this.paint();
+    // Asked first, so that Python works while this is painted.
     this.act(this.curve, stroke && `${this.part}-${stroke}`);
+    this.paint();
   }
 
   move(i, rate, points, stroke) {

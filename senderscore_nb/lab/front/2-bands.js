@@ -37,8 +37,8 @@ class BandsEditor {
   send(bands, stroke) {
     if (this.bands.length !== bands.length) this.found = [];
     this.bands = bands;
-    this.paint();
     this.act(bands, stroke && `bands-${stroke}`);
+    this.paint();
   }
 
   change(i, values, stroke) {
