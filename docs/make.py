@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from docs.explorer_picture import pictures as explorer_pictures
+from docs.thresholds_lab_picture import pictures as thresholds_lab_pictures
 from senderscore_nb import Selection, charts, open_account, score
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
@@ -69,5 +70,6 @@ if __name__ == "__main__":
     report()
     index()
     explorer_pictures(PICTURES)
+    thresholds_lab_pictures(PICTURES)
     for picture in sorted(PICTURES.iterdir()):
         print(picture.relative_to(ROOT))

@@ -16,9 +16,12 @@ from senderscore_nb.lab.saving import file_of, named, save_policy
 from senderscore_nb.policy import load_policy, preset_names
 from senderscore_nb.schedule.project import Project
 from senderscore_nb.schedule.using import use_policy
+from tests.browser import browser
+from tests.conftest import ROOT
 from tests.explorer_data import data_of, full
 from tests.hostile import NAMES, write_hostile
 from tests.lab_drafts import drafts
+from tests.test_docs import blocks
 from tests.test_explorer_leaving import run
 
 CURVE = {"knots": [[0, 0], [0.05, 35], [0.13, 45], [0.2, 50]]}
@@ -263,3 +266,59 @@ def test_tallies_alone_are_enough():
     assert lab.model.draw().values["after"]["scored"] == 3
     assert "tallies and roster: those that" in lab.code()
     assert "Ann" in lab.picture()
+
+
+def test_the_pages_code_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    for block in blocks(ROOT / "docs" / "thresholds-lab.md", "python"):
+        exec(compile(block, "thresholds-lab.md", "exec"), {})  # noqa: S102
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "(0.05, 35.0)"
+    assert said[1] == "['The edge is above the highest score, 100.']"
+    assert said[2] == "('Low', 'Fair', 'Good', 'Excellent')"
+
+
+def test_a_lab_is_changed_in_code_as_by_its_controls(sample, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = ThresholdLab(sample, keep_picture=False)
+    frames: list[dict] = []
+    lab.widget.send = lambda content, buffers=None: frames.append(content)
+    lab.update(reply_points=CURVE).undo().redo()
+    assert len(frames) == 3
+    assert frames[-1]["values"]["trial"]["draft"]["reply_points"]["knots"][1] == [0.05, 35]
+    lab.reset()
+    for request, kind in (
+        ({"do": "code"}, "code"),
+        ({"do": "saving"}, "saving"),
+        ({"do": "save", "name": "ours", "version": 1, "path": "ours.toml"}, "saved"),
+        ({"do": "using"}, "plan"),
+        ({"do": "update", "changes": {"weeks": 4}}, "frame"),
+        ({"do": "update", "changes": {"bands": []}}, "frame"),
+        ({"do": "code"}, "error"),
+        ({}, "frame"),
+    ):
+        lab.widget._asked(None, {**request, "number": 7, "from": "me"}, [])
+        assert (frames[-1]["kind"], frames[-1]["number"], frames[-1]["to"]) == (kind, 7, "me")
+    assert lab.trial.weeks == 4
+    assert load_policy("ours.toml").name == "ours"
+
+
+@pytest.mark.browser
+def test_the_notebook_runs_and_its_html_shows_a_static_view(tmp_path):
+    import nbformat
+    from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import ExecutePreprocessor
+
+    notebook = nbformat.read(ROOT / "notebooks" / "thresholds.ipynb", as_version=4)
+    runner = ExecutePreprocessor(timeout=180, kernel_name="python3")
+    runner.preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
+    page = tmp_path / "thresholds.html"
+    page.write_text(HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
+    with browser() as chromium:
+        reader = chromium.new_context(offline=True).new_page()
+        reader.goto(page.as_uri())
+        kept = reader.locator("[class^=senderscore-static]")
+        assert kept.locator("img").is_visible()
+        assert kept.locator("img").evaluate("(img) => img.naturalWidth") > 300
+        assert kept.locator("table").count() == 3
+        assert 'name = "hubspot-article"' in reader.locator("body").inner_text()
