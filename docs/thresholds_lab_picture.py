@@ -24,13 +24,13 @@ def pictures(folder: Path) -> None:
             place.mkdir()
             (place / "lab.ipynb").write_text(json.dumps(notebook(CELL)), encoding="utf-8")
             with lab(place, theme=f"JupyterLab {theme}") as server, browser() as chromium:
-                page = chromium.new_page(viewport={"width": 1420, "height": 1800})
+                page = chromium.new_page(viewport={"width": 1420, "height": 2000})
                 page.goto(server.address("lab.ipynb"))
                 driver = LabDriver(page).run_all()
                 page.keyboard.press("Control+b")
                 driver.type("Reply points, knot 2, rate in percent", "5")
                 driver.type("Reply points, knot 3, rate in percent", "11")
-                driver.type("Lower edge of band 3, Good", "74")
+                driver.type("Lower edge of band 4, Excellent", "88")
                 driver.root.get_by_role("button", name="Hana Kovář").click()
                 driver.soon()
                 if theme == "Dark":

@@ -240,7 +240,7 @@ def test_the_picture_is_whole_and_says_what_is_shown(lab):
     frame = lab.model.draw().values
     assert html.startswith('<div class="senderscore-static-')
     assert html.count('src="data:image/svg+xml,') == 1
-    assert "changed from hubspot-article" in html
+    assert "Draft: hubspot-article (draft) v1" in html
     assert f"{frame['moved']} of {frame['after']['scored']} scored senders change band" in html
     assert "5 % → 35" in html
     assert "http" not in re.sub(r"http://www\.w3\.org/[a-z0-9/]+", "", html)

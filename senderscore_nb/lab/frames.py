@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from senderscore_nb.charts import words
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.kernel import SCORED, Certainty, Scores
 from senderscore_nb.explorer.rows import Row, rows_of, scale_of
@@ -18,6 +19,8 @@ from senderscore_nb.selection import Selection
 from senderscore_nb.widget.frame import Frame
 
 _KEPT = 6
+
+Made = TypeVar("Made", Window, Stand)
 
 
 class Bench:
@@ -34,25 +37,23 @@ class Bench:
         self.selection = selection
         self._certainty = Certainty()
         self._windows: dict[tuple[str, int], Window] = {}
-        self._stands: dict[tuple[str, str, int], Stand] = {}
+        self._stands: dict[tuple[str, int], Stand] = {}
 
     def window(self, policy: ScoringPolicy, weeks: int) -> Window:
         """The counts under a policy's counting rules."""
         key = policy.counting.model_dump_json(), weeks
-        if key not in self._windows:
-            made = Window.of(self.data, self.selection, policy, weeks)
-            _room(self._windows)
-            self._windows[key] = made
-        return self._windows[key]
+        found = self._windows.get(key)
+        if found is None:
+            found = Window.of(self.data, self.selection, policy, weeks)
+        return _kept(self._windows, key, found)
 
     def stand(self, policy: ScoringPolicy, weeks: int) -> Stand:
         """How senders stand under a policy."""
-        key = policy.fingerprint, policy.name, weeks
-        if key not in self._stands:
-            made = self.window(policy, weeks).stand(policy)
-            _room(self._stands)
-            self._stands[key] = made
-        return self._stands[key]
+        key = policy.fingerprint, weeks
+        found = self._stands.get(key)
+        if found is None:
+            found = self.window(policy, weeks).stand(policy)
+        return _kept(self._stands, key, found)
 
     def frame(self, trial: Trial, scored: Trial) -> Frame:
         """What is drawn.
@@ -78,7 +79,10 @@ class Bench:
             "days": window.days,
             "enrollments": window.enrollments,
             "before": _side(before, moves.fill[0]),
-            "after": _side(after, moves.fill[1]),
+            "after": {
+                **_side(after, moves.fill[1]),
+                "label": words.clip(self.named(scored).label, 110),
+            },
             "matrix": moves.matrix.tolist(),
             "moved": int(moves.moved.sum()),
             "up": int((moves.step > 0).sum()),
@@ -113,6 +117,19 @@ class Bench:
             return True
         return bool(trial.draft.problems) or trial.draft.policy() != start
 
+    def named(self, trial: Trial) -> ScoringPolicy:
+        """The draft under a name of its own where it was changed.
+
+        What is scored with it must not carry the name of what it began as.
+
+        Raises:
+            PolicyError: The draft is no policy.
+        """
+        policy = trial.draft.policy()
+        if not self.changed(trial):
+            return policy
+        return policy.model_copy(update={"name": f"{policy.name[:72]} (draft)"})
+
     def _gauges(self, trial: Trial, ids: list[str], before: Stand, after: Stand) -> dict[str, Any]:
         """The gauges of the chosen sender, or of everyone together."""
         place = ids.index(trial.chosen) if trial.chosen in ids else -1
@@ -141,7 +158,6 @@ def _side(stand: Stand, fill: list[int]) -> dict[str, Any]:
     return {
         **scale_of(stand.policy),
         "name": stand.policy.name,
-        "fingerprint": stand.policy.fingerprint,
         "fill": fill,
         "scored": int(scored.sum()),
         "flip": mean,
@@ -153,6 +169,10 @@ def _side(stand: Stand, fill: list[int]) -> dict[str, Any]:
     }
 
 
-def _room(known: dict[Any, Any]) -> None:
-    while len(known) >= _KEPT:
-        del known[next(iter(known))]
+def _kept(known: dict[Any, Made], key: Any, made: Made) -> Made:
+    """Keep what was asked for last, and a few before it; the picture's thread asks as well."""
+    known.pop(key, None)
+    for old in list(known)[: max(0, len(known) + 1 - _KEPT)]:
+        known.pop(old, None)
+    known[key] = made
+    return made

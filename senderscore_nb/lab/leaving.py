@@ -19,7 +19,7 @@ from senderscore_nb.lab.frames import Bench
 from senderscore_nb.lab.moves import Moves
 from senderscore_nb.lab.problems import Problem
 from senderscore_nb.lab.state import Trial
-from senderscore_nb.policy import PointCurve, ScoringPolicy, preset_names
+from senderscore_nb.policy import PointCurve, ScoringPolicy
 from senderscore_nb.reports.blocks import count, percent
 from senderscore_nb.reports.pictures import data_uri, static_svg
 from senderscore_nb.score import score
@@ -38,10 +38,7 @@ def code_of_draft(bench: Bench, trial: Trial) -> str:
     Raises:
         PolicyError: The draft is no policy.
     """
-    policy = trial.draft.policy()
-    if bench.changed(trial) and policy.name in preset_names():
-        # What is scored with it must not carry the name of what it began as.
-        policy = policy.model_copy(update={"name": f"{policy.name} (draft)"})
+    policy = bench.named(trial)
     data = replace(bench.data, policies={**bench.data.policies, _NAME: policy})
     window = bench.window(policy, trial.weeks)
     view = View(selection=window.selection, policy=_NAME, panel="table")
@@ -68,10 +65,11 @@ def _picture(bench: Bench, trial: Trial, scored: Trial) -> Markup:
     policy, against = scored.draft.policy(), bench.data.policy(trial.against)
     before, after = bench.stand(against, trial.weeks), bench.stand(policy, trial.weeks)
     window = bench.window(policy, trial.weeks)
-    moves = Moves.of(before, after, window.held)
+    held = window.held | bench.window(against, trial.weeks).held
+    moves = Moves.of(before, after, held)
     parts = [
         Markup("<p>{} ended enrollments, {}. In force: {}. Draft: {}.</p>").format(
-            count(window.enrollments), window.days, against.label, _said(bench, scored)
+            count(window.enrollments), window.days, against.label, bench.named(scored).label
         ),
         _problems(trial.draft.problems),
         _table("The draft's points", ["Curve", "Knots"], [
@@ -89,26 +87,18 @@ def _picture(bench: Bench, trial: Trial, scored: Trial) -> Markup:
         ),
     ]  # fmt: skip
     order = np.lexsort((-np.nan_to_num(np.abs(moves.points)), ~moves.moved))
-    shown = [i for i in order if window.held[i]][:MOST_SENDERS]
+    shown = [i for i in order if held[i]][:MOST_SENDERS]
     if shown:
-        parts.append(_chart(bench, policy, trial, [window.ids[i] for i in shown]))
+        parts.append(_chart(bench, scored, [window.ids[i] for i in shown]))
     return Markup("").join(parts)
 
 
-def _said(bench: Bench, trial: Trial) -> str:
-    """What the draft is called: by what it began as and its fingerprint where it was changed."""
-    policy = trial.draft.policy()
-    if not bench.changed(trial):
-        return policy.label
-    return f"changed from {trial.start} ({policy.fingerprint})"
-
-
-def _chart(bench: Bench, policy: ScoringPolicy, trial: Trial, ids: Sequence[str]) -> Markup:
+def _chart(bench: Bench, trial: Trial, ids: Sequence[str]) -> Markup:
+    policy = bench.named(trial)
     data, window = bench.data, bench.window(policy, trial.weeks)
     tallies = window.selection.apply(data.tallies(policy), data.roster)
     frame = data.labels.add(score(tallies, policy, by="user", roster=data.roster))
-    shown = policy.model_copy(update={"name": "draft"}) if bench.changed(trial) else policy
-    chart = charts.ranking(frame.filter(pl.col("user_id").is_in(ids)), shown)
+    chart = charts.ranking(frame.filter(pl.col("user_id").is_in(ids)), policy)
     spec = chart.to_dict()
     svg = static_svg({k: v for k, v in spec.items() if k != "config"})
     title = "Scores under the draft"

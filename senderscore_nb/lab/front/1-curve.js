@@ -351,5 +351,4 @@ class CurveEditor {
 
 function told(list, found, words) {
   fill(list, found, () => ({ node: make("li") }), ({ node }, problem) => say(node, words(problem)));
-  show(list, found.length > 0);
 }

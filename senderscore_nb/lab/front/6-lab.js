@@ -30,8 +30,8 @@ class ThresholdLab extends Face {
     });
     this.reset = button("Reset", { onclick: ask("reset") });
     this.state = make("span", { class: "state", role: "status" });
-    this.stale = make("p", { class: "stalewords", role: "status", hidden: true });
-    this.results = make("div", { class: "results" }, this.stale, this.outcome.node, this.senders.node);
+    this.scored = make("p", { role: "status" });
+    this.results = make("div", { class: "results" }, this.scored, this.outcome.node, this.senders.node);
     this.note = make("p", { class: "note" });
     return [
       make("header", {}, make("div", { class: "titled" }, make("h3", { text: "Threshold lab" }), this.state, this.late),
@@ -79,12 +79,12 @@ class ThresholdLab extends Face {
     if (this.picked && (this.picked[0] >= before.bands.length || this.picked[1] >= after.bands.length)) this.picked = null;
     const wrong = problems.length;
     put(this.results, "class", frame.stale ? "results stale" : "results");
-    say(this.stale, frame.stale ? `This draft is not a policy yet (${plural(wrong, "problem")}, marked above), so it is not scored. Below is the last one that was.` : "");
-    show(this.stale, frame.stale);
+    put(this.scored, "class", frame.stale ? "scoredwords stalewords" : "scoredwords");
+    say(this.scored, frame.stale ? `This draft is not a policy yet (${plural(wrong, "problem")}, marked above), so it is not scored. Below is the last one that was.` : "What the draft does:");
     say(this.state, wrong ? plural(wrong, "problem") : frame.changed ? `a draft from ${trial.start}` : `${trial.start}, unchanged`);
     this.state.classList.toggle("wrong", wrong > 0);
     this.listed();
-    say(this.note, `${frame.days} · in force ${before.label} · ${frame.stale ? "last valid draft" : "draft"} ${frame.changed ? `from ${trial.start} (${after.fingerprint})` : after.label}`);
+    say(this.note, `${frame.days} · in force ${before.label} · ${frame.stale ? "last valid draft" : "draft"} ${after.label}`);
   }
 
   controls(frame) {
