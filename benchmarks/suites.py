@@ -250,4 +250,5 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "sweep": sweep,
     "factors": lambda quick: import_module("benchmarks.factors").factors(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
+    "lab": lambda quick: import_module("benchmarks.lab").thresholds(quick),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from docs.explorer_picture import pictures as explorer_pictures
+from docs.thresholds_lab_picture import pictures as thresholds_lab_pictures
 from senderscore_nb import Selection, charts, load_policy, open_account, score
 from senderscore_nb.drivers import factor_effects
 from senderscore_nb.drivers.factors_words import NAMES
@@ -116,5 +117,6 @@ if __name__ == "__main__":
     index()
     calibration()
     explorer_pictures(PICTURES)
+    thresholds_lab_pictures(PICTURES)
     for picture in sorted(PICTURES.iterdir()):
         print(picture.relative_to(ROOT))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from senderscore_nb.change import Window, change
     from senderscore_nb.errors import SenderScoreError
     from senderscore_nb.explorer import Explorer
+    from senderscore_nb.lab import ThresholdLab
     from senderscore_nb.policy import ScoringPolicy, load_policy
     from senderscore_nb.score import score
     from senderscore_nb.selection import Selection
@@ -37,6 +38,7 @@ _HOMES = {
     "ScoringPolicy": "policy",
     "Selection": "selection",
     "SenderScoreError": "errors",
+    "ThresholdLab": "lab",
     "Window": "change",
     "change": "change",
     "load_policy": "policy",
@@ -56,6 +58,7 @@ __all__ = [
     "ScoringPolicy",
     "Selection",
     "SenderScoreError",
+    "ThresholdLab",
     "Window",
     "change",
     "charts",

@@ -131,14 +131,16 @@ def _address(server: subprocess.Popen[Any], runtime: Path, log: Path) -> str:
 
 
 class Driver:
-    """The explorer on a page: what a user does with it, and what it says."""
+    """A widget on a page, the explorer unless another is named: what a user does with it."""
+
+    kind = "senderscore-explorer"
 
     def __init__(self, page: Any) -> None:
         self.page = page
-        self.root = page.locator(".senderscore-explorer").last
+        self.root = page.locator(f".{self.kind}").last
 
     def run_all(self) -> Driver:
-        """Run the notebook and wait until the explorer is drawn."""
+        """Run the notebook and wait until the widget is drawn."""
         page = self.page
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE * 1000)
         page.wait_for_selector(".jp-mod-idle, :text('| Idle')", timeout=PATIENCE * 1000)
@@ -157,17 +159,18 @@ class Driver:
         return self
 
     def ready(self) -> Driver:
-        """Wait until the explorer is drawn."""
-        self.page.wait_for_selector(".senderscore-explorer[data-drawn]", timeout=PATIENCE * 1000)
+        """Wait until the widget is drawn."""
+        self.page.wait_for_selector(f".{self.kind}[data-drawn]", timeout=PATIENCE * 1000)
         return self.settled()
 
     def settled(self) -> Driver:
         """Wait until nothing is under way."""
         self.page.wait_for_function(
-            """() => {
-                const root = [...document.querySelectorAll('.senderscore-explorer')].at(-1);
+            """(kind) => {
+                const root = [...document.querySelectorAll(kind)].at(-1);
                 return root && root.dataset.busy === 'no';
             }""",
+            arg=f".{self.kind}",
             timeout=PATIENCE * 1000,
         )
         return self
@@ -197,3 +200,34 @@ class Driver:
     def crumbs(self) -> list[str]:
         """The breadcrumbs."""
         return list(self.root.locator("nav li").all_inner_texts())
+
+
+class LabDriver(Driver):
+    """The threshold lab on a page."""
+
+    kind = "senderscore-lab"
+
+    def type(self, label: str, value: str) -> LabDriver:
+        """Type into a field by its label, as a user does."""
+        box = self.root.get_by_label(label, exact=True)
+        box.fill(value)
+        box.press("Tab")
+        self.soon()
+        return self
+
+    def drag(self, label: str, right: float, down: float) -> LabDriver:
+        """Drag a knot or an edge by pixels."""
+        box = self.root.get_by_role("slider", name=label, exact=True).bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + right / 2, y + down / 2, steps=4)
+        self.page.mouse.move(x + right, y + down, steps=6)
+        self.page.mouse.up()
+        self.soon()
+        return self
+
+    def tile(self, name: str) -> str:
+        """What a tile says, in plain spaces."""
+        text = self.root.locator(".together .part", has_text=name).inner_text()
+        return str(text).replace("\u2009", "")

@@ -69,7 +69,8 @@ def _imports(lines: Sequence[str]) -> list[str]:
 def _policy(data: Data, name: str, date_basis: str, *, to: str = "policy") -> list[str]:
     if name in data.policies and name not in preset_names():
         text = data.policies[name].to_toml()
-        lines = [f"{to} = parse_policy({text!r})"]
+        whole = [f"    {line!r}" for line in text.splitlines(keepends=True)]
+        lines = [f"{to} = parse_policy(", *whole, ")"]
     else:
         lines = [f"{to} = load_policy({name!r})"]
     if date_basis and data.policy(name).counting.date_basis != date_basis:

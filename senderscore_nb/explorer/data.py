@@ -13,7 +13,7 @@ import polars as pl
 
 from senderscore_nb.account import Account, open_account
 from senderscore_nb.contract import MEASURES
-from senderscore_nb.errors import SelectionError, SenderScoreError, did_you_mean
+from senderscore_nb.errors import SelectionError, did_you_mean
 from senderscore_nb.explorer.index import Mask, TallyIndex
 from senderscore_nb.explorer.state import View
 from senderscore_nb.labels import Labels, labels_of
@@ -254,14 +254,6 @@ class Data:
         if (name, changed) not in self._read:
             self._read[name, changed] = load_policy(Path(name))
         return self._read[name, changed]
-
-
-def words_of(error: Exception) -> str:
-    """An error as it is shown beside the widget."""
-    if isinstance(error, SenderScoreError):
-        return str(error)
-    kind = type(error).__name__
-    return f"This could not be done ({kind}: {error}). The view is as it was before."
 
 
 def _mark(rules: CountingRules) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -12,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 from senderscore_nb.account import Account
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.code import code_of
-from senderscore_nb.explorer.data import Data, words_of
+from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.leaving import FORMS, export, picture_html
 from senderscore_nb.explorer.model import Model
 from senderscore_nb.explorer.saving import PLAN, save_as_report, suggested_name
 from senderscore_nb.explorer.state import View
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.safe import write_atomically
+from senderscore_nb.widget.frame import words_of
+from senderscore_nb.widget.kept import Kept
 
 if TYPE_CHECKING:
-    from senderscore_nb.explorer.view import Answer, ExplorerWidget
-
-_SETTLED_SECONDS = 3.0
+    from senderscore_nb.widget.view import Answer, ModelWidget
 
 
 class Explorer:
@@ -71,9 +70,12 @@ class Explorer:
         self.model = Model(data, (view or View()).updated(**values))
         self._keep_picture = keep_picture
         self._mark = secrets.token_hex(6)
-        self._widget: ExplorerWidget | None = None
-        self._shown: Any = None
-        self._settling: asyncio.TimerHandle | None = None
+        self._widget: ModelWidget | None = None
+        self._kept = Kept(
+            lambda: self.view,
+            lambda view: picture_html(data, view, self._mark),
+            "The explorer's last view as static charts.",
+        )
 
     @classmethod
     def from_link(cls, link: str, data: Any = (), **options: Any) -> Self:
@@ -91,13 +93,13 @@ class Explorer:
         return self.model.view
 
     @property
-    def widget(self) -> ExplorerWidget:
+    def widget(self) -> ModelWidget:
         """The widget, for a layout of one's own."""
         if self._widget is None:
-            from senderscore_nb.explorer.view import ExplorerWidget
+            from senderscore_nb.widget.view import ModelWidget
 
-            self._widget = ExplorerWidget(self.model, self._handlers(), self._mark)
-            self._widget.after = self._changed
+            self._widget = ModelWidget("explorer", self.model, self._handlers(), self._mark)
+            self._widget.after = self._kept.changed
         return self._widget
 
     def update(self, **changes: Any) -> Self:
@@ -151,17 +153,16 @@ class Explorer:
         return picture_html(self.data, self.view, self._mark)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import DisplayHandle, display
+        from IPython.display import display
 
         display(self.widget)  # type: ignore[no-untyped-call]
         if self._keep_picture:
-            self._shown = DisplayHandle()  # type: ignore[no-untyped-call]
-            self._shown.display(self._bundle(self.picture()), raw=True)
+            self._kept.display()
 
     def _redrawn(self) -> Self:
         if self._widget is not None:
             self._widget.draw()
-            self._changed()
+            self._kept.changed()
         return self
 
     def _handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Answer]]:
@@ -201,27 +202,3 @@ class Explorer:
                 frame.buffers
             )
         return {"kind": "file", "name": name, "type": FORMS[form]}, [content]
-
-    def _changed(self) -> None:
-        """Once nothing has changed for a while, keep the picture of the view."""
-        if self._shown is None:
-            return
-        if self._settling is not None:
-            self._settling.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        self._settling = loop.call_later(
-            _SETTLED_SECONDS, lambda: asyncio.ensure_future(self._keep())
-        )
-
-    async def _keep(self) -> None:
-        view = self.view
-        loop = asyncio.get_running_loop()
-        html = await loop.run_in_executor(None, picture_html, self.data, view, self._mark)
-        if view == self.view:
-            self._shown.update(self._bundle(html), raw=True)
-
-    def _bundle(self, html: str) -> dict[str, str]:
-        return {"text/html": html, "text/plain": "The explorer's last view as static charts."}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from senderscore_nb.explorer.rows import (
 from senderscore_nb.explorer.scene import Group, Scene, Weeks
 from senderscore_nb.explorer.state import View
 from senderscore_nb.policy import ScoringPolicy
+from senderscore_nb.widget.frame import Frame
 
 PAGE = 24
 """Gauges, and rows of the table, on a page."""
@@ -34,24 +35,6 @@ MOST_COLUMNS = 48
 _MONTHS_FROM = 40  # weeks from which a trend is drawn by every fourth week
 
 NO_ROW = -1
-
-
-@dataclass
-class Frame:
-    """What a view shows.
-
-    Attributes:
-        values: Plain JSON values.
-        buffers: Arrays as bytes, which `values` says the place and shape of.
-    """
-
-    values: dict[str, Any]
-    buffers: list[bytes] = field(default_factory=list)
-
-    def keep(self, array: Any) -> int:
-        """Add an array; its place among the buffers."""
-        self.buffers.append(np.ascontiguousarray(array).tobytes())
-        return len(self.buffers) - 1
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from senderscore_nb.reports.blocks import Column, Figure, Table, count, percent
 from senderscore_nb.reports.page import render_page
 from senderscore_nb.reports.pictures import data_uri, static_svg, vl_version
 from senderscore_nb.safe import safe_filename, spreadsheet_safe
+from senderscore_nb.widget.kept import boxed
+
+_TITLE = "Sender score explorer: the last view"
 
 FORMS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
 
@@ -156,9 +159,11 @@ def picture_html(data: Data, view: View, mark: str) -> str:
     try:
         made = pictures(data, view)
     except SenderScoreError as error:
-        return _boxed(mark, Markup("<p>{}</p>").format(str(error)))
+        return boxed(mark, _TITLE, Markup("<p>{}</p>").format(str(error)))
     if not made:
-        return _boxed(mark, Markup("<p>{}</p>").format("Nothing is left under these filters."))
+        return boxed(
+            mark, _TITLE, Markup("<p>{}</p>").format("Nothing is left under these filters.")
+        )
     parts = [_words(data, view)]
     for picture in made:
         spec = picture.chart.to_dict()
@@ -169,12 +174,4 @@ def picture_html(data: Data, view: View, mark: str) -> str:
                 picture.title, str(spec.get("description", picture.title)), uri
             )
         )
-    return _boxed(mark, Markup("").join(parts))
-
-
-def _boxed(mark: str, inside: Markup) -> str:
-    return str(
-        Markup('<div class="senderscore-static-{}"><p><strong>{}</strong></p>{}</div>').format(
-            mark, "Sender score explorer: the last view", inside
-        )
-    )
+    return boxed(mark, _TITLE, Markup("").join(parts))

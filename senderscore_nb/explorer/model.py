@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from senderscore_nb.errors import SenderScoreError
-from senderscore_nb.explorer.data import Data, words_of
-from senderscore_nb.explorer.frames import Frame, draw
+from senderscore_nb.explorer.data import Data
+from senderscore_nb.explorer.frames import draw
 from senderscore_nb.explorer.kernel import Certainty
 from senderscore_nb.explorer.state import View, preset_days
-
-_REMEMBERED = 200
+from senderscore_nb.widget.frame import Frame, words_of
+from senderscore_nb.widget.history import History
 
 _KEEPS_PAGE = {"page", "brush_start", "brush_end"}
 
@@ -28,26 +28,24 @@ class Model:
         data.check_view(view)
         self.data = data
         self._start = view
-        self._done: list[View] = [view]
-        self._undone: list[View] = []
-        self._stroke: object = None
+        self._history = History(view)
         self._certainty = Certainty()
         self.notice = ""
 
     @property
     def view(self) -> View:
         """The view as it is."""
-        return self._done[-1]
+        return self._history.now
 
     @property
     def can_undo(self) -> bool:
         """There is a change to undo."""
-        return len(self._done) > 1
+        return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
         """There is a change that was undone."""
-        return bool(self._undone)
+        return self._history.can_redo
 
     def update(self, changes: Mapping[str, Any], *, stroke: object = None) -> View:
         """Change some values of the view.
@@ -72,27 +70,16 @@ class Model:
         if view == self.view:
             return view
         self.data.check_view(view)
-        if stroke is not None and stroke == self._stroke and self.can_undo:
-            self._done[-1] = view
-        else:
-            self._done = [*self._done, view][-_REMEMBERED:]
-        self._stroke = stroke
-        self._undone = []
+        self._history.show(view, stroke=stroke)
         return view
 
     def undo(self) -> View:
         """Take the last change back; nothing happens where there is none."""
-        if self.can_undo:
-            self._undone.append(self._done.pop())
-        self._stroke = None
-        return self.view
+        return self._history.undo()
 
     def redo(self) -> View:
         """Do again what was undone last; nothing happens where nothing was."""
-        if self._undone:
-            self._done.append(self._undone.pop())
-        self._stroke = None
-        return self.view
+        return self._history.redo()
 
     def reset(self) -> View:
         """Back to the view that the explorer opened with; it can be undone."""
@@ -101,7 +88,7 @@ class Model:
     def draw(self) -> Frame:
         """The frame of the view, with what can be undone."""
         frame = draw(self.data, self.view, self._certainty)
-        frame.values["can"] = {"undo": self.can_undo, "redo": self.can_redo}
+        frame.values["can"] = self._history.can
         return frame
 
     def answer(self, request: Mapping[str, Any]) -> Frame:
@@ -110,7 +97,7 @@ class Model:
         Args:
             request: `do` (update, undo, redo, reset or draw), `changes` and `stroke`.
         """
-        before = list(self._done)
+        before = self._history.kept()
         error, self.notice = self.notice, ""
         try:
             self._do(request)
@@ -118,7 +105,7 @@ class Model:
         except Exception as mistake:
             # Whatever it is, it is said beside the widget, which stays on what could be drawn.
             error = words_of(mistake)
-            self._done = before
+            self._history.restore(before)
             frame = self._last_drawable()
         frame.values["error"] = error
         return frame
@@ -132,11 +119,11 @@ class Model:
             try:
                 return self.draw()
             except Exception:
-                self._done.pop()
+                self._history.forget()
         try:
             return self.draw()
         except Exception:
-            self._done = [View()]
+            self._history.restore([View()])
             return self.draw()
 
     def _do(self, request: Mapping[str, Any]) -> None:

@@ -58,7 +58,7 @@ class Pick {
   }
 
   tick() {
-    for (const cell of this.group.cells || []) {
+    for (const cell of this.group.kept || []) {
       const on = this.chosen.has(cell.id);
       if (cell.box.checked !== on) cell.box.checked = on;
     }

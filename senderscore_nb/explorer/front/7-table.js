@@ -1,37 +1,10 @@
 // The ranked table, and two selections side by side.
 const COLUMNS = [["name", "Name"], ["score", "Score"], [null, "Interval"], [null, "Band"], ["reply_rate", "Reply rate"], ["bounce_rate", "Bounce rate"], ["ended", "Enrollments"]];
 
-function chip() {
-  const dot = make("i");
-  const text = make("span");
-  return { node: make("span", { class: "chip" }, dot, text), update(row, policy) {
-    dot.style.background = swatch(row, policy);
-    put(dot, "class", row.band === undefined ? "none" : "");
-    say(text, row.score === undefined && row.status === "collecting" ? `Collecting: ${waiting(row)}` : row.verdict);
-  } };
-}
-
-// An interval on the policy's scale, with the score as a tick.
-function bar() {
-  const track = draw("rect", { x: 0, y: 5, width: 100, height: 2, class: "track" });
-  const range = draw("rect", { y: 3, height: 6, rx: 3, class: "range" });
-  const tick = draw("rect", { y: 0, width: 2, height: 12, class: "tick" });
-  return { node: draw("svg", { class: "range", viewBox: "0 0 100 12", preserveAspectRatio: "none", "aria-hidden": "true" }, track, range, tick), update(row, policy) {
-    const on = row.score !== undefined;
-    for (const part of [range, tick]) put(part, "display", on ? null : "none");
-    if (!on) return;
-    const share = (v) => (100 * v) / policy.most;
-    put(range, "x", share(row.low).toFixed(1));
-    put(range, "width", Math.max(share(row.high) - share(row.low), 1).toFixed(1));
-    put(tick, "x", (share(row.score) - 1).toFixed(1));
-    put(range, "fill", swatch(row, policy));
-  } };
-}
-
 class Ranking {
   constructor(talk, open) {
     this.open = open;
-    this.pager = new Pager(talk);
+    this.pager = new Pager((page) => talk.update({ page }));
     this.heads = COLUMNS.map(([sort, text], i) => {
       const head = make("th", { scope: "col", class: i && i !== 3 ? "figure" : "" });
       if (sort) {

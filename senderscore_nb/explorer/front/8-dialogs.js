@@ -1,44 +1,12 @@
 // What leaves the explorer: code, a link, a report of the plan, files.
-class Dialogs {
+class Dialogs extends Dialog {
   constructor(talk) {
-    this.talk = talk;
-    this.title = make("h3", { id: unique("title") });
-    this.words = make("p");
-    this.text = make("textarea", { readonly: true, rows: 12, spellcheck: "false" });
-    this.form = make("form", { method: "dialog" });
-    this.status = make("p", { role: "status", class: "hint" });
-    this.copy = button("Copy", { onclick: () => this.toClipboard() });
-    this.close = button("Close", { onclick: () => this.node.close() });
-    this.node = make("dialog", { "aria-labelledby": this.title.id }, this.title, this.words, this.text, this.form, this.status,
-      make("div", { class: "actions" }, this.copy, this.close));
+    super(talk);
     this.name = make("input", { type: "text", required: true, maxlength: 60, pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*" });
     this.plan = make("input", { type: "text", required: true });
     this.every = choice([["week", "Every week"], ["month", "Every month"], ["quarter", "Every quarter"]], () => {});
     this.form.append(labelled("Name", this.name), labelled("Plan", this.plan), labelled("How often", this.every), button("Save", { class: "main", onclick: () => this.save() }));
-    this.name.addEventListener("keydown", (e) => e.key === "Enter" && (e.preventDefault(), this.save()));
-  }
-
-  open(title, words, { text = null, form = false } = {}) {
-    say(this.title, title);
-    say(this.words, words);
-    say(this.status, "");
-    show(this.text, text !== null);
-    show(this.copy, text !== null);
-    show(this.form, form);
-    if (text !== null) this.text.value = text;
-    put(this.text, "aria-label", title);
-    if (!this.node.open) this.node.showModal();
-    if (text !== null) this.text.select();
-  }
-
-  async toClipboard() {
-    this.text.select();
-    try {
-      await navigator.clipboard.writeText(this.text.value);
-      say(this.status, "Copied.");
-    } catch {
-      say(this.status, "The browser does not allow it here; press Ctrl+C.");
-    }
+    this.entering(this.name, () => this.save());
   }
 
   save() {
@@ -63,8 +31,7 @@ class Dialogs {
       this.open("Save as report", message.words, { form: true });
     } else if (message.kind === "saved") {
       if (!this.node.open) this.open("Save as report", "", { form: true });
-      say(this.status, message.error || message.text);
-      this.status.classList.toggle("wrong", Boolean(message.error));
+      this.told(message.error || message.text, Boolean(message.error));
     } else if (message.kind === "file") {
       const url = URL.createObjectURL(new Blob([buffers[0]], { type: message.type }));
       const link = make("a", { href: url, download: message.name });

@@ -1,14 +1,16 @@
 // The explorer: crumbs, filters, panels; and what binds them to the view in Python.
 const PANELS = [["gauges", "Gauges"], ["heatmaps", "Heatmaps"], ["trend", "Trend"], ["table", "Table"], ["compare", "Compare"]];
 
-class Explorer {
+class Explorer extends Face {
   constructor(model, el) {
-    this.about = model.get("about");
-    this.talk = new Talk(model, {
-      answered: (message, buffers, asked) => this.answered(message, buffers, asked),
-      waiting: (late) => show(this.late, late),
-      began: () => this.root && put(this.root, "data-busy", "yes"),
+    super(model, el, "senderscore-explorer");
+    // In a narrow place the filters fold away, so that the view is what is seen first.
+    requestAnimationFrame(() => {
+      if (this.root.clientWidth && this.root.clientWidth < 900) this.filters.node.open = false;
     });
+  }
+
+  build() {
     const open = (row, column) => this.open(row, column);
     this.panels = {
       gauges: new Wall(this.talk, open), heatmaps: new Heatmaps(this.talk, open), trend: new Trend(this.talk),
@@ -16,22 +18,11 @@ class Explorer {
     };
     this.filters = new Filters(this.about, this.talk);
     this.dialogs = new Dialogs(this.talk);
-    this.build(el);
-    this.unwatch = watchTheme(() => this.themed());
-    this.themed();
-    this.talk.ask({ do: "draw" });
-  }
-
-  build(el) {
     const ask = (what, extra = {}) => () => this.talk.ask({ do: what, ...extra });
     this.crumbs = make("ol");
-    this.undo = button("Undo", { onclick: ask("undo") });
-    this.redo = button("Redo", { onclick: ask("redo") });
     const files = ["csv", "png", "svg", "html"].map((form) => button(form.toUpperCase(), {
       "aria-label": `Export ${form.toUpperCase()}`, onclick: ask("export", { form }),
     }));
-    this.late = make("span", { class: "late", hidden: true, role: "status", text: "Python is busy; this is not the newest yet." });
-    this.error = make("p", { class: "error", role: "alert", hidden: true });
     this.tabs = PANELS.map(([id, text]) => button(text, {
       role: "tab", id: unique("tab"), onclick: () => this.talk.update({ panel: id }), onkeydown: (e) => this.tabKey(e),
     }));
@@ -40,9 +31,7 @@ class Explorer {
     this.note = make("p", { class: "note" });
     this.panel = make("div", { role: "tabpanel", id: unique("panel"), class: "panel", tabindex: -1 });
     this.tabs.forEach((tab) => put(tab, "aria-controls", this.panel.id));
-    // While the explorer is alive, the picture that the notebook keeps of it is not shown.
-    const hide = make("style", { text: `.senderscore-static-${this.about.mark} { display: none; }` });
-    this.root = make("div", { class: "senderscore-explorer", "data-jp-suppress-context-menu": "" },
+    return [
       make("header", {}, make("nav", { "aria-label": "Breadcrumbs" }, this.crumbs),
         make("div", { class: "tools", role: "group", "aria-label": "View" }, this.undo, this.redo,
           button("Copy as code", { onclick: ask("code") }), button("Copy link", { onclick: ask("link") }),
@@ -50,15 +39,8 @@ class Explorer {
       this.error,
       make("div", { class: "body" }, this.filters.node,
         make("div", { class: "main" }, this.together.node, make("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, ...this.tabs), this.late, this.empty, this.panel, this.note)),
-      this.dialogs.node, hide);
-    // Keys belong to the explorer while it has the focus, not to the notebook around it.
-    this.root.addEventListener("focusin", (e) => put(e.target, "data-lm-suppress-shortcuts", "true"));
-    this.root.addEventListener("keydown", (e) => this.key(e));
-    el.append(this.root);
-    // In a narrow place the filters fold away, so that the view is what is seen first.
-    requestAnimationFrame(() => {
-      if (this.root.clientWidth && this.root.clientWidth < 900) this.filters.node.open = false;
-    });
+      this.dialogs.node,
+    ];
   }
 
   summary() {
@@ -90,16 +72,6 @@ class Explorer {
     this.moveFocus = true;
   }
 
-  key(event) {
-    const ctrl = event.ctrlKey || event.metaKey;
-    const typing = event.target.matches("input[type=text], input[type=search], input[type=date], textarea");
-    if (ctrl && !typing && event.key.toLowerCase() === "z") {
-      event.preventDefault();
-      this.talk.ask({ do: event.shiftKey ? "redo" : "undo" });
-    }
-    event.stopPropagation();
-  }
-
   tabKey(event) {
     const i = this.tabs.indexOf(event.target);
     const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: PANELS.length - 1 }[event.key];
@@ -110,30 +82,10 @@ class Explorer {
     this.talk.update({ panel: PANELS[n][0] }, "tabs");
   }
 
-  answered(message, buffers, asked) {
-    const heard = performance.now();
-    if (message.kind !== "frame") {
-      if (message.kind === "error") {
-        say(this.error, message.text);
-        show(this.error, true);
-      } else if (asked) this.dialogs.answered(message, buffers);
-      return this.painted(message, asked, heard);
-    }
-    this.frame = message.values;
-    this.buffers = buffers;
-    // A button that is pressed again and again is not swept from under the pointer.
-    say(this.error, this.frame.error || "");
-    show(this.error, Boolean(this.frame.error));
-    this.update();
-    return this.painted(message, asked, heard);
-  }
-
   update() {
     const frame = this.frame;
     const free = !this.talk.busy;
     this.filters.sync(frame, free);
-    this.undo.disabled = !frame.can.undo;
-    this.redo.disabled = !frame.can.redo;
     fill(this.crumbs, frame.crumbs, () => {
       const link = button("", { class: "link", onclick: () => this.talk.update(cell.go) });
       const cell = { node: make("li", {}, link), link };
@@ -173,33 +125,14 @@ class Explorer {
   }
 
   themed() {
-    const mode = isDark() ? "dark" : "light";
-    this.colours = this.about.colours[mode];
-    put(this.root, "data-mode", mode);
-    for (const [name, value] of Object.entries(this.colours)) this.root.style.setProperty(`--${name}`, value);
+    super.themed();
     if (this.frame && this.frame.weeks) this.update();
   }
 
-  // After the pixels are there: for tests and measurements.
-  painted(message, asked, heard) {
-    const drawn = performance.now();
-    requestAnimationFrame(() => {
-      const channel = new MessageChannel();
-      channel.port1.onmessage = () => this.root.dispatchEvent(new CustomEvent("senderscore:painted", {
-        bubbles: true, detail: { number: asked ? asked.number : 0, asked: asked ? asked.at : null, heard, drawn, at: performance.now(), python: message.seconds, processor: message.processor, busy: this.talk.busy, kind: message.kind },
-      }));
-      channel.port2.postMessage(0);
-      put(this.root, "data-drawn", String(Number(this.root.dataset.drawn || 0) + 1));
-      put(this.root, "data-busy", this.talk.busy ? "yes" : "no");
-    });
-  }
-
   stop() {
-    this.unwatch();
-    this.talk.stop();
     this.panels.heatmaps.stop();
     this.panels.trend.stop();
-    this.root.remove();
+    super.stop();
   }
 }
 

@@ -1,18 +1,17 @@
-"""The widget: it draws what the model says and tells the model what is asked for."""
+"""The widget: it draws what a model says and tells the model what is asked for."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import anywidget
 import traitlets
 
 from senderscore_nb.charts.theme import COLOURS
-from senderscore_nb.explorer.data import words_of
-from senderscore_nb.explorer.model import Model
+from senderscore_nb.widget.frame import Frame, words_of
 
 Answer = tuple[dict[str, Any], list[bytes]]
 Handler = Callable[[Mapping[str, Any]], Answer]
@@ -23,17 +22,33 @@ _EXTRA = {
 }
 
 
-class ExplorerWidget(anywidget.AnyWidget):
-    """The explorer in a notebook.
+class Drawn(Protocol):
+    """A model that a widget can draw."""
+
+    def about(self) -> dict[str, Any]:
+        """What the controls offer."""
+
+    def answer(self, request: Mapping[str, Any]) -> Frame:
+        """Do what a control asks for and draw the result."""
+
+
+class ModelWidget(anywidget.AnyWidget):
+    """A model in a notebook.
 
     One widget draws every panel and control: a change is one message each way, and what is equal
     is not drawn again. Everything that it runs is in the package, so nothing is fetched.
+
+    Args:
+        room: The room whose `front` draws the model.
+        model: What is drawn.
+        handlers: What else can be asked for, by name.
+        mark: Names the picture that the notebook keeps of it.
     """
 
     about = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, model: Model, handlers: Mapping[str, Handler], mark: str) -> None:
-        self._esm, self._css = _front()
+    def __init__(self, room: str, model: Drawn, handlers: Mapping[str, Handler], mark: str) -> None:
+        self._esm, self._css = front("widget", room)
         self._model = model
         self._handlers = handlers
         self.after: Callable[[], None] | None = None
@@ -68,9 +83,17 @@ class ExplorerWidget(anywidget.AnyWidget):
         return {"kind": "frame", "values": frame.values}, frame.buffers
 
 
-def _front() -> tuple[str, str]:
-    """The script and the styles: files of the package, joined in the order of their names."""
-    folder = resources.files("senderscore_nb").joinpath("explorer", "front")
-    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".js"))
-    script = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
-    return script, folder.joinpath("style.css").read_text(encoding="utf-8")
+def front(*rooms: str) -> tuple[str, str]:
+    """The script and the styles of rooms: files of the package, joined in the order of their names.
+
+    Args:
+        rooms: Whose `front` folders, in their order.
+    """
+    folders = [resources.files("senderscore_nb").joinpath(room, "front") for room in rooms]
+    scripts = [
+        folder.joinpath(name).read_text(encoding="utf-8")
+        for folder in folders
+        for name in sorted(item.name for item in folder.iterdir() if item.name.endswith(".js"))
+    ]
+    styles = [folder.joinpath("style.css").read_text(encoding="utf-8") for folder in folders]
+    return "\n".join(scripts), "\n".join(styles)

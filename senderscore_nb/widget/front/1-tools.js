@@ -1,4 +1,4 @@
-// Elements, figures and colours that every part of the explorer uses.
+// Elements, figures and colours that every part of a widget uses.
 const NS = "http://www.w3.org/2000/svg";
 const THIN = "\u2009";
 
@@ -39,7 +39,7 @@ function show(node, visible) {
 
 // As many children as there are items: what is there is updated, the rest made or taken away.
 function fill(parent, items, create, update) {
-  const kept = parent.cells || (parent.cells = []);
+  const kept = parent.kept || (parent.kept = []);
   while (kept.length > items.length) kept.pop().node.remove();
   while (kept.length < items.length) {
     const cell = create(kept.length);

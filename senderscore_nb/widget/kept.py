@@ -1,0 +1,71 @@
+"""The picture that a saved notebook keeps of a widget, for readers without a kernel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup
+
+_SETTLED_SECONDS = 3.0
+
+
+class Kept:
+    """A picture below a widget, hidden while that is alive, made again once nothing changes.
+
+    Args:
+        state: What the widget shows, as a value that can be compared.
+        picture: Makes the picture of a state, in HTML.
+        words: What stands for it where HTML is not shown.
+    """
+
+    def __init__(self, state: Callable[[], Any], picture: Callable[[Any], str], words: str) -> None:
+        self._state, self._picture, self._words = state, picture, words
+        self._shown: Any = None
+        self._settling: asyncio.TimerHandle | None = None
+
+    def display(self) -> None:
+        """Show the picture of the present state."""
+        from IPython.display import DisplayHandle
+
+        self._shown = DisplayHandle()  # type: ignore[no-untyped-call]
+        self._shown.display(self._bundle(self._picture(self._state())), raw=True)
+
+    def changed(self) -> None:
+        """Once nothing has changed for a while, keep the picture of what is shown then."""
+        if self._shown is None:
+            return
+        if self._settling is not None:
+            self._settling.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._settling = loop.call_later(
+            _SETTLED_SECONDS, lambda: asyncio.ensure_future(self._keep())
+        )
+
+    async def _keep(self) -> None:
+        state = self._state()
+        html = await asyncio.get_running_loop().run_in_executor(None, self._picture, state)
+        if state == self._state():
+            self._shown.update(self._bundle(html), raw=True)
+
+    def _bundle(self, html: str) -> dict[str, str]:
+        return {"text/html": html, "text/plain": self._words}
+
+
+def boxed(mark: str, title: str, inside: Markup) -> str:
+    """A picture's HTML in the element that the living widget hides.
+
+    Args:
+        mark: Names the widget.
+        title: What it is a picture of.
+        inside: What is shown.
+    """
+    return str(
+        Markup('<div class="senderscore-static-{}"><p><strong>{}</strong></p>{}</div>').format(
+            mark, title, inside
+        )
+    )
