@@ -28,6 +28,7 @@ class Account:
         roster: Who sends, or None.
         labels: Names to show.
         policy: The policy whose counting rules made the tallies.
+        snapshot: The folder of the reading that many processes share, or nothing.
     """
 
     reading: Reading
@@ -35,6 +36,7 @@ class Account:
     roster: pl.DataFrame | None
     labels: Labels
     policy: ScoringPolicy
+    snapshot: str = ""
 
     @property
     def through(self) -> dt.date | None:
@@ -102,7 +104,7 @@ def open_account(
         tallies = kept.tallies_under(policy.counting)
         if tallies is None:
             tallies = tally(kept.reading.accepted, rules=policy.counting)
-        return Account(kept.reading, tallies, kept.roster, kept.labels, policy)
+        return Account(kept.reading, tallies, kept.roster, kept.labels, policy, kept.folder)
     reading = read_enrollments(paths, mapping=mapping, timezone=timezone, progress=progress)
     if reading.read and reading.accepted.is_empty():
         reason = reading.rejected["reason"][0]

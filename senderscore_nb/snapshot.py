@@ -70,12 +70,14 @@ class Snapshot:
         roster: Who sends, or None.
         labels: Names to show.
         tallies: Counts, by the name of the counting rules that they were made under.
+        folder: Where it is kept, once it is.
     """
 
     reading: Reading
     roster: pl.DataFrame | None
     labels: Labels
     tallies: Mapping[str, pl.DataFrame]
+    folder: str = ""
 
     def tallies_under(self, rules: CountingRules) -> pl.DataFrame | None:
         """The counts under rules, where the snapshot has them."""
@@ -125,6 +127,11 @@ def recall(asked: Asked) -> Snapshot | None:
     return _copied(snapshot) if asked.is_met_by(kept) else None
 
 
+def load_snapshot(folder: str) -> Snapshot:
+    """The snapshot that a folder holds."""
+    return _copied(_load(folder)[1])
+
+
 @lru_cache(maxsize=1)
 def _load(folder: str) -> tuple[Asked, Snapshot]:
     index: dict[str, Any] = json.loads(Path(folder, _INDEX).read_text(encoding="utf-8"))
@@ -139,6 +146,7 @@ def _load(folder: str) -> tuple[Asked, Snapshot]:
         frame("roster") if index["roster"] else None,
         Labels(frame("users"), frame("sequences")),
         {name: frame(f"tallies-{name}") for name in index["tallies"]},
+        folder,
     )
 
 
@@ -152,4 +160,5 @@ def _copied(snapshot: Snapshot) -> Snapshot:
         snapshot.roster.clone() if snapshot.roster is not None else None,
         Labels(labels.users.clone(), labels.sequences.clone()),
         {name: frame.clone() for name, frame in snapshot.tallies.items()},
+        snapshot.folder,
     )

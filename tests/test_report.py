@@ -85,6 +85,7 @@ def test_it_answers_the_questions_in_their_order(weekly):
         "Who needs attention",
         "Who is collecting",
         "How the sequences do",
+        "What would move it",
         "What the data cannot tell",
         "How the numbers are made",
     ]

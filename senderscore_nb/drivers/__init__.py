@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from senderscore_nb.drivers.factors import FactorEffects, FactorSettings, factor_effects
     from senderscore_nb.drivers.factors_pairs import factor_pairs
     from senderscore_nb.drivers.factors_words import effect_sentences
-    from senderscore_nb.drivers.levers_measured import LeverSettings, levers
+    from senderscore_nb.drivers.levers_measured import LeverSettings, lever_effects, levers
     from senderscore_nb.drivers.levers_words import lever_sentences
 
 _HOMES = {
@@ -24,6 +24,7 @@ _HOMES = {
     "effect_sentences": "factors_words",
     "factor_effects": "factors",
     "factor_pairs": "factors_pairs",
+    "lever_effects": "levers_measured",
     "lever_sentences": "levers_words",
     "levers": "levers_measured",
 }
@@ -36,6 +37,7 @@ __all__ = [
     "effect_sentences",
     "factor_effects",
     "factor_pairs",
+    "lever_effects",
     "lever_sentences",
     "levers",
 ]

@@ -46,6 +46,7 @@ def levers(
     selection: Selection | None = None,
     roster: pl.DataFrame | None = None,
     settings: LeverSettings | None = None,
+    effects: FactorEffects | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> pl.DataFrame:
     """The levers for each sender, team or everyone, the one worth most points first.
@@ -64,6 +65,7 @@ def levers(
         selection: Users, teams, sequences and days; the last weeks unless it has days.
         roster: Needed for teams.
         settings: Window, thresholds, intervals.
+        effects: Those of the whole account (`lever_effects`), where they are at hand already.
         progress: Called with a line about each step.
 
     Returns:
@@ -82,7 +84,8 @@ def levers(
     settings = settings or LeverSettings()
     policy = load_policy(policy)
     keys = list(parse_by(by))
-    frame, found = _found(enrollments, policy, settings, progress)
+    frame = with_levers(enrollments, settings)
+    found = effects or lever_effects(enrollments, policy, settings=settings, progress=progress)
     if progress:
         progress("Trying the levers …")
     window = window_of(frame, policy, settings, selection)
@@ -95,18 +98,30 @@ def levers(
     return _ranked(pl.concat(parts), keys)
 
 
-def _found(
+def lever_effects(
     enrollments: pl.DataFrame | pl.LazyFrame,
-    policy: ScoringPolicy,
-    settings: LeverSettings,
-    progress: Callable[[str], None] | None,
-) -> tuple[pl.LazyFrame, FactorEffects]:
+    policy: ScoringPolicy | str = DEFAULT_POLICY,
+    *,
+    settings: LeverSettings | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> FactorEffects:
+    """The effects of the factors that levers move, in the whole account.
+
+    Args:
+        enrollments: The contract's columns.
+        policy: The policy that scores.
+        settings: How the effects are estimated, and who counts as unengaged.
+        progress: Called with a line about each step.
+
+    Raises:
+        ContractError: A column is missing.
+    """
+    settings = settings or LeverSettings()
     frame = with_levers(enrollments, settings)
     names = [lever.factor for lever in LEVERS if lever.factor in frame.collect_schema()]
-    found = factor_effects(
-        frame, policy, factors=names, settings=settings.factors, progress=progress
+    return factor_effects(
+        frame, load_policy(policy), factors=names, settings=settings.factors, progress=progress
     )
-    return frame, found
 
 
 def with_levers(
@@ -129,7 +144,8 @@ def plans(
 ) -> dict[str, Plan]:
     """What each lever would do, by its name: which levels it touches, and whether it is shown."""
     settings = settings or LeverSettings()
-    frame, found = _found(enrollments, load_policy(policy), settings, None)
+    frame = with_levers(enrollments, settings)
+    found = lever_effects(enrollments, policy, settings=settings)
     return {lever.key: plan_for(lever, found, frame) for lever in LEVERS}
 
 

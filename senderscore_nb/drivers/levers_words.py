@@ -53,12 +53,14 @@ def lever_sentence(row: Mapping[str, Any]) -> str:
             f"{_signed(row['score_change'])} points of score ({_signed(low)} to {_signed(high)})"
         )
         if (row["p_better_band"] or 0.0) >= 0.005:
-            parts.append(f"a better band with a probability of {row['p_better_band']:.0%}")
+            parts.append(
+                f"a better band with a probability of {100 * row['p_better_band']:.0f}\u00a0%"
+            )
     return f"{said}; {', '.join(parts)}." if parts else f"{said}; no change of note."
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "–" if value is None else f"{100 * value:.1f}\u00a0%"
 
 
 def _signed(value: float | None) -> str:

@@ -177,6 +177,13 @@ class ReportFrame:
             )
         return lines
 
+    @property
+    def chosen(self) -> Selection:
+        """The selection on the window's days."""
+        return self.selection.model_copy(
+            update={"start": self.window.start, "end": self.window.end}
+        )
+
     @cached_property
     def tallies(self) -> pl.DataFrame:
         """The selection's tallies up to the end of the period."""

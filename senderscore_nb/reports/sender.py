@@ -9,12 +9,14 @@ from typing import Any
 import polars as pl
 
 from senderscore_nb import charts
+from senderscore_nb.drivers import lever_sentences
 from senderscore_nb.errors import ReportError
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.blocks import Figure, Prose, Summary, Table
 from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, changed, standing
+from senderscore_nb.reports.worth import lever_table, levers_of
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,19 @@ class SenderReport(ReportFrame):
             rows, self.policy, caption="Sequences with intervals.", table=table
         )
 
+    @cached_property
+    def worths(self) -> pl.DataFrame:
+        """What each lever would be worth to the sender."""
+        return levers_of(self.account, self.chosen, by="user")
+
+    def lever_words(self) -> Prose:
+        """What would move the score."""
+        return Prose(lever_sentences(self.worths), listed=True)
+
+    def lever_table(self) -> Table:
+        """Every lever, and what the data cannot tell of."""
+        return lever_table(self.worths)
+
     def summary(self) -> Summary:
         """The report's figures as data: its JSON twin."""
         return Summary(
@@ -96,6 +111,7 @@ class SenderReport(ReportFrame):
                 "inputs": inputs(self).frame,
                 "sender": self.senders,
                 "changes": {SINCE[w]: frame for w, frame in self.sender_changes.items()},
+                "levers": self.worths,
                 "sequences": self.sender_sequences,
                 "history": self.sender_history,
                 "policy_text": self.policy.to_toml(),

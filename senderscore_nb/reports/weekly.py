@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from senderscore_nb.drivers import lever_sentences
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.attention import attention
 from senderscore_nb.reports.blocks import (
@@ -23,6 +24,7 @@ from senderscore_nb.reports.blocks import (
 from senderscore_nb.reports.frame import HISTORY_WEEKS, Measure, ReportFrame
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, band_counts, changed, standing, together
+from senderscore_nb.reports.worth import factor_words, lever_table, levers_of
 
 _HEATMAP_WEEKS = 13
 
@@ -66,6 +68,23 @@ class WeeklyReport(ReportFrame):
     def change_chart(self, weeks: int) -> Figure:
         """Scores then and now."""
         return sections.change_figure(self.sender_changes[weeks], self.policy, since=SINCE[weeks])
+
+    @cached_property
+    def worths(self) -> pl.DataFrame:
+        """What each lever would be worth to all together."""
+        return levers_of(self.account, self.chosen)
+
+    def factor_words(self) -> Prose:
+        """What goes with replies and bounces."""
+        return Prose(factor_words(self.account), listed=True)
+
+    def lever_words(self) -> Prose:
+        """What would move the score."""
+        return Prose(lever_sentences(self.worths), listed=True)
+
+    def lever_table(self) -> Table:
+        """Every lever, and what the data cannot tell of."""
+        return lever_table(self.worths)
 
     def trend(self) -> Figure:
         """Everyone together, over time."""
@@ -170,6 +189,7 @@ class WeeklyReport(ReportFrame):
                 "senders": self.senders,
                 "changes": {SINCE[w]: frame for w, frame in self.sender_changes.items()},
                 "attention": self.attention_rows.drop("weight"),
+                "levers": self.worths,
                 "sequences": self.sequences,
                 "sender_sequences": self.sender_sequences,
                 "history": self.sender_history,
