@@ -131,9 +131,11 @@ def numbered(
     cells: pl.DataFrame, changes: pl.DataFrame, within: Sequence[str], keys: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The groups that have a change, and their cells with the place `__group` of each one's."""
-    groups = changes.filter(pl.col("change").is_not_null()).select(
-        *within, pl.lit(value=True).alias(_ALL)
+    # A literal alone would be one row where no group is left.
+    groups = changes.with_columns(pl.lit(value=True).alias(_ALL)).filter(
+        pl.col("change").is_not_null()
     )
+    groups = groups.select(*within, _ALL)
     rows = (
         cells.with_columns(pl.lit(value=True).alias(_ALL))
         .join(groups.with_row_index("__group"), on=[*within, _ALL], how="inner", nulls_equal=True)

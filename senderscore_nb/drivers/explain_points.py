@@ -24,6 +24,16 @@ from senderscore_nb.policy import ScoringPolicy
 
 _STEPS = (-1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0)
 
+_PAIRS = ((2, 3), (4, 5), (2, 4), (3, 5))
+_WAYS = np.array(
+    [
+        *np.eye(6),
+        *(np.eye(6)[i] + sign * np.eye(6)[j] for i, j in _PAIRS for sign in (1, -1)),
+    ]
+)
+"""Where curves jump, the ways in which the six may move that are looked along: each of them alone,
+and two rates together or apart. One line is not enough there."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -176,18 +186,20 @@ def _with_noise(some: _Some, noise: Noise, confidence: float) -> Parts:
     quantile, is where a normal law's ellipsoid of that confidence reaches furthest for what is
     nearly linear (the first-order reliability method's point); kinks and jumps on the way count.
     """
-    unit = np.broadcast_to(np.eye(6)[:, :, None], (6, 6, some.parts.shape[1]))
-    slopes = some.slopes(np.array([some.spread(noise, unit[i]) for i in range(2, 6)]))
-    deviation, shared = some.spread(noise, slopes), some.shared(noise, slopes)
-    reach = quantile(confidence) * shared
-    line = np.divide(reach, deviation, out=np.zeros_like(shared), where=deviation > 0)
+    every = np.broadcast_to(_WAYS[:, :, None], (*_WAYS.shape, some.parts.shape[1]))
+    slopes = some.slopes(np.array([some.spread(noise, every[i]) for i in range(2, 6)]))
+    ways = [slopes, *every] if any(curve.step for curve in some.curves) else [slopes]
     points = some.points.sum(0)
     low, high = points.copy(), points.copy()
-    for step in _STEPS:
-        moved = some.six + step * line
-        moved[2:] = np.clip(moved[2:], 0.0, 1.0)
-        worth = some.worth(moved)
-        low, high = np.minimum(low, worth), np.maximum(high, worth)
+    for way in ways:
+        deviation, shared = some.spread(noise, way), some.shared(noise, way)
+        reach = quantile(confidence) * shared
+        line = np.divide(reach, deviation, out=np.zeros_like(shared), where=deviation > 0)
+        for step in _STEPS:
+            moved = some.six + step * line
+            moved[2:] = np.clip(moved[2:], 0.0, 1.0)
+            worth = some.worth(moved)
+            low, high = np.minimum(low, worth), np.maximum(high, worth)
     fixed = slopes.copy()
     fixed[2:] = 0.0
     return Parts(points, low, high, _p(points, some.spread(noise, fixed)))

@@ -90,9 +90,10 @@ def rates_of(counts: Array, group: Ints, groups: int, *, delivered: bool) -> Rat
 
 def sums(values: Array, group: Ints, groups: int) -> Array:
     """Sums over the rows of each group; the last axis becomes the groups."""
-    flat = values.reshape(-1, values.shape[-1])
-    made = [np.bincount(group, weights=row, minlength=groups) for row in flat]
-    return np.array(made, dtype=np.float64).reshape(*values.shape[:-1], groups)
+    made = np.empty((*values.shape[:-1], groups))
+    for place in np.ndindex(values.shape[:-1]):
+        made[place] = np.bincount(group, weights=values[place], minlength=groups)
+    return made
 
 
 def _over(count: Array, n: Array) -> Array:
