@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -95,7 +96,6 @@ def _write(content: bytes, form: str, output: str | None) -> None:
 
 def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -108,11 +108,40 @@ def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
         table.add_column(name, justify="right" if number else "left", no_wrap=number)
     for row in frame.select(columns).iter_rows(named=True):
         table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
+    _show([table, Text(note)], output)
+
+
+def write_texts(
+    rows: Sequence[Mapping[str, str]], output: str | None, *, above: Sequence[str] = ()
+) -> None:
+    """Sentences and under them a table of texts, to a file or the terminal.
+
+    Args:
+        rows: Texts by heading, the same headings in each; what follows the first stands right.
+        output: A file, or None for the terminal.
+        above: Paragraphs over the table.
+    """
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for i, name in enumerate(rows[0] if rows else ()):
+        table.add_column(name, justify="right" if i else "left", no_wrap=bool(i))
+    for row in rows:
+        table.add_row(*(Text(shown(value)) for value in row.values()))
+    _show([*(Text(line) for line in above), *([table] if rows else [])], output)
+
+
+def _show(parts: Sequence[Any], output: str | None) -> None:
+    """Print what rich can print, as plain lines where it is not for a terminal."""
+    from rich.console import Console
+
     buffer = io.StringIO()
     terminal = sys.stdout.isatty() and not output
     console = Console(file=None if terminal else buffer, width=None if terminal else 160)
-    console.print(table)
-    console.print(Text(note))
+    for part in parts:
+        console.print(part)
     if not terminal:
         text = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
         _write(text.encode(), "table", output)

@@ -15,6 +15,7 @@ from senderscore_nb.charts.ranking import ranking
 from senderscore_nb.charts.rates import rates
 from senderscore_nb.charts.theme import enable, register, theme
 from senderscore_nb.charts.trend import trend
+from senderscore_nb.charts.waterfall import waterfall
 
 __all__ = [
     "band_colours",
@@ -31,5 +32,6 @@ __all__ = [
     "register",
     "theme",
     "trend",
+    "waterfall",
     "with_narrow",
 ]

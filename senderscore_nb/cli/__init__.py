@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, data, project, reports
+from senderscore_nb.cli import app, data, drivers, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -28,6 +28,7 @@ for _command in (
     data.report,
     data.policy,
     app.app,
+    drivers.drivers,
     project.init,
     reports.reports,
     project.schedule,

@@ -50,7 +50,7 @@ def score(
     keys = parse_by(by)
     selected["factors"] = _factors(selected["factors"])
     selection = Selection.parse(selected, where="options")
-    account = _open(data, mapping, timezone, roster, policy)
+    account = open_data(data, mapping, timezone, roster, policy)
     tallies = account.select(selection)
     _warn(account, tallies)
     # The pace is taken up to the newest day of the whole account, also where less is selected.
@@ -159,13 +159,14 @@ def policy_show(name: str) -> None:
     click.echo(load_policy(name).to_toml(), nl=False)
 
 
-def _open(
+def open_data(
     data: Sequence[str],
     mapping: str | None,
     timezone: str | None,
     roster: str | None,
     policy_name: str | None,
 ) -> Account:
+    """The account that the options of reading name."""
     from senderscore_nb.account import open_account
     from senderscore_nb.policy import DEFAULT_POLICY
 
