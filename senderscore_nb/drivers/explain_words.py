@@ -27,7 +27,13 @@ _SHARES = ((_ALL, "Almost all of it"), (0.6, "Most of it"), (0.4, "About half of
 _LEADS = 0.85
 
 
-def story(why: Explanation, *, labels: Labels | None = None, who: str = "The score") -> list[str]:
+def story(
+    why: Explanation,
+    *,
+    labels: Labels | None = None,
+    who: str = "The score",
+    noise: bool = True,
+) -> list[str]:
     """Why the score moved, a sentence or two each.
 
     Only what is more than noise is given as a reason; what is not is said to be noise.
@@ -36,6 +42,7 @@ def story(why: Explanation, *, labels: Labels | None = None, who: str = "The sco
         why: Of one change; see `Explanation.of`.
         labels: Names to show instead of ids.
         who: Whose score, as the sentence's subject.
+        noise: Also say what moved it by no more than noise.
 
     Returns:
         Plain sentences, the change first, its largest reason next.
@@ -63,8 +70,8 @@ def story(why: Explanation, *, labels: Labels | None = None, who: str = "The sco
         said = [_alone(row) for row in alone.head(_MOST_NAMED).iter_rows(named=True)]
         lines.append(f"Taken alone, more than noise {'are' if len(said) > 1 else 'is'} "
                      f"{_listed(said)}.")  # fmt: skip
-    if noise := [kind for kind in kinds if not kind["certain"]]:
-        lines.append(_noise(noise, many))
+    if noise and (rest := [kind for kind in kinds if not kind["certain"]]):
+        lines.append(_noise(rest, many))
     return lines
 
 
@@ -84,6 +91,8 @@ def _lead(change: Mapping[str, Any], who: str) -> str:
     between = f"{_signed(change['change_low'])} to {_signed(change['change_high'])}"
     ends = f"from {_points(change['score_before'])} to {_points(change['score'])}"
     if not change["certain"]:
+        if _points(change["score_before"]) == _points(change["score"]):
+            return f"{who} stayed at {_points(change['score'])} ({between})."
         alone = change["change_low"] <= 0 <= change["change_high"]
         said = "that is within noise" if alone else "among so many that may be chance"
         return f"{who} went {ends}, and {said} ({_signed(change['change'])}; {between})."

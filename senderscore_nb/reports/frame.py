@@ -13,6 +13,7 @@ import polars as pl
 from senderscore_nb.account import Account, open_account
 from senderscore_nb.certainty import beyond_limits, control_limits, quantile
 from senderscore_nb.change import Window, change
+from senderscore_nb.drivers.explain import Explanation, explain_change
 from senderscore_nb.errors import ReportError
 from senderscore_nb.periods import Period, last_whole_week
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
@@ -247,6 +248,22 @@ class ReportFrame:
     def sender_changes(self) -> dict[int, pl.DataFrame]:
         """Changes by sender, by how many weeks back."""
         return {weeks: self.changes("user", weeks=weeks) for weeks in SINCE}
+
+    @property
+    def earlier(self) -> Window:
+        """The window before this one, as long as it, that a change is explained from."""
+        return self.window.back(self.window.days)
+
+    def explained(self, within: str) -> Explanation:
+        """Why scores moved since the window before this one: all together, or within each key."""
+        return explain_change(
+            self.tallies,
+            self.policy,
+            before=self.earlier,
+            after=self.window,
+            within=within,
+            roster=self.account.roster,
+        )
 
     def funnel(self, measure: Measure) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Senders with `outside`, and the control limits over n, for one of the two rates."""
