@@ -219,5 +219,6 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "reading": reading,
     "report": report,
     "fanout": fanout,
+    "explain": lambda quick: import_module("benchmarks.explain").explain(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

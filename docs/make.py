@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from docs.explorer_picture import pictures as explorer_pictures
-from senderscore_nb import Selection, charts, open_account, score
+from senderscore_nb import Selection, Window, charts, open_account, score
+from senderscore_nb.drivers import explain_change, steps
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
 from senderscore_nb.reports.pictures import static_svg
@@ -30,6 +31,21 @@ def gauge_wall() -> None:
     scores = score(account.select(LAST_12_WEEKS), account.policy, by="user", roster=account.roster)
     chart = charts.gauge_wall(account.labels.add(scores), account.policy)
     (PICTURES / "gauges.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
+def waterfall() -> None:
+    """The steps of a change of mix, from the example of drivers-change.md."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    why = explain_change(
+        account.tallies,
+        account.policy,
+        before=Window(dt.date(2026, 3, 9), dt.date(2026, 6, 28)),
+        after=Window(dt.date(2026, 8, 24), dt.date(2026, 11, 15)),
+        within="user",
+    )
+    drawn = steps(why.of(user_id="1007"), labels=account.labels)
+    chart = charts.waterfall(drawn, account.policy)
+    (PICTURES / "waterfall.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
 def report() -> None:
@@ -66,6 +82,7 @@ def index() -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
+    waterfall()
     report()
     index()
     explorer_pictures(PICTURES)

@@ -12,6 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import explain_work
+from benchmarks.process import run
+from benchmarks.suites import SUITES
+from benchmarks.validation.explain import study
 from senderscore_nb.change import Window, change
 from senderscore_nb.drivers import das_gupta, explain_change, explain_difference, kitagawa
 from senderscore_nb.drivers.explain_points import explain_counts
@@ -463,3 +467,21 @@ def test_huge_counts_and_hostile_names():
     why = explain_difference(before, after)
     assert why.parts["part"].sum() == pytest.approx(why.changes["change"].item(), abs=1e-9)
     assert set(why.parts["sequence_id"]) == {"=1+1", "<b>", "\u202ex"}
+
+
+def test_the_study_finds_what_is_stated():
+    """The same code over 1,000 accounts is measured; here over few, so three errors are allowed."""
+    for finding in study(32):
+        slack = 3 * math.sqrt(0.05 * 0.95 / finding.trials) if "e-9" not in finding.stated else 0
+        assert finding.low - slack <= finding.measured <= finding.high + slack, finding
+        assert finding.trials > 0
+
+
+def test_the_benchmark_compares_like_with_like():
+    quick = SUITES["explain"](True)
+    facts = [run(case.command).facts for case in quick.cases]
+    assert facts[0]["parts"] == 4 * 6 * 3
+    assert facts[0] == facts[1] == facts[2]
+    before, after = explain_work.frames(3, 4)
+    both = [explain_work.work(way, before, after)() for way in ("ours", "plain")]
+    assert sorted(both[0]) == pytest.approx(sorted(both[1]), abs=1e-9)

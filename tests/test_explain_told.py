@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import re
+import shlex
 
 import polars as pl
 import pytest
@@ -17,7 +19,7 @@ from senderscore_nb.drivers import explain_change, explain_difference, steps, st
 from senderscore_nb.drivers.explain_windows import windows
 from senderscore_nb.errors import ContractError, SelectionError
 from senderscore_nb.sample import monday
-from tests.conftest import MONDAY, SAMPLE, tally_rows
+from tests.conftest import MONDAY, ROOT, SAMPLE, tally_rows
 
 ZONE = "Europe/Stockholm"
 SPACE = "\u00a0"
@@ -264,3 +266,16 @@ def test_a_report_without_anything_before_says_so():
     ):
         assert "nothing ended before" in report.why_words()._repr_html_()
     assert "Nothing to compare" in report.why_chart().table._repr_html_()
+
+
+def test_the_page_of_the_docs_says_what_is_so(monkeypatch, capsys):
+    page = (ROOT / "docs" / "drivers-change.md").read_text(encoding="utf-8")
+    code, text, command = (
+        re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("python", "text", "sh")
+    )
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "drivers-change.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out.replace(SPACE, " ") == text
+    got = CliRunner().invoke(main, shlex.split(command)[1:])
+    assert got.exit_code == 0, got.output
+    assert "the mix of sequences" in got.output
