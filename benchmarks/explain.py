@@ -32,8 +32,8 @@ def explain(quick: bool) -> Suite:
             ),
         ],
         note=(
-            "Seconds of the work alone. The parts of all senders add up to the same change, which is "
-            "checked. The loops do without intervals, which are most of the work; so do the "
+            "Seconds of the work alone. The parts of all senders add up to the same change, which "
+            "is checked. The loops do without intervals, which are most of the work; so do the "
             "permutations, which split the points themselves by Shapley values estimated from 20 "
             "random orders."
         ),
