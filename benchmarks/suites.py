@@ -249,6 +249,7 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "fanout": fanout,
     "sweep": sweep,
     "factors": lambda quick: import_module("benchmarks.factors").factors(quick),
+    "explain": lambda quick: import_module("benchmarks.explain").explain(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
     "lab": lambda quick: import_module("benchmarks.lab").thresholds(quick),
 }

@@ -10,8 +10,8 @@ import polars as pl
 
 from docs.explorer_picture import pictures as explorer_pictures
 from docs.thresholds_lab_picture import pictures as thresholds_lab_pictures
-from senderscore_nb import Selection, charts, load_policy, open_account, score
-from senderscore_nb.drivers import factor_effects
+from senderscore_nb import Selection, Window, charts, load_policy, open_account, score
+from senderscore_nb.drivers import explain_change, factor_effects, steps
 from senderscore_nb.drivers.factors_words import NAMES
 from senderscore_nb.experiment import Cohort, Threshold, calibrate, compare, moved, stability
 from senderscore_nb.periods import Period
@@ -65,6 +65,21 @@ def factors() -> None:
     (PICTURES / "factors.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
+def waterfall() -> None:
+    """The steps of a change of mix, from the example of drivers-change.md."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    why = explain_change(
+        account.tallies,
+        account.policy,
+        before=Window(dt.date(2026, 3, 9), dt.date(2026, 6, 28)),
+        after=Window(dt.date(2026, 8, 24), dt.date(2026, 11, 15)),
+        within="user",
+    )
+    drawn = steps(why.of(user_id="1007"), labels=account.labels)
+    chart = charts.waterfall(drawn, account.policy)
+    (PICTURES / "waterfall.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
 def report() -> None:
     """The weekly report as it opens, in light and dark."""
     with tempfile.TemporaryDirectory() as scratch, browser() as chromium:
@@ -113,6 +128,7 @@ if __name__ == "__main__":
     gauge_wall()
     thresholds()
     factors()
+    waterfall()
     report()
     index()
     calibration()

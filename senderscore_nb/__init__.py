@@ -10,10 +10,9 @@ costs next to nothing.
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from senderscore_nb.lazy import publish
 
 if TYPE_CHECKING:
     from senderscore_nb import charts, reports
@@ -75,27 +74,4 @@ __all__ = [
 ]
 
 
-class _Package(ModuleType):
-    """This module, with its public names imported when they are first used.
-
-    `score`, `tally` and `change` are functions here and modules below: importing a submodule sets
-    an attribute of its name on the package, which would hide the function. A property is not
-    hidden.
-    """
-
-    def __dir__(self) -> list[str]:
-        return __all__
-
-
-def _public(name: str) -> property:
-    def get(_: ModuleType) -> Any:
-        if name in _HOMES:
-            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        return import_module(f"{__name__}.{name}")
-
-    return property(get, lambda _, __: None)
-
-
-for _name in __all__:
-    setattr(_Package, _name, _public(_name))
-sys.modules[__name__].__class__ = _Package
+publish(__name__, {name: _HOMES.get(name, "") for name in __all__})

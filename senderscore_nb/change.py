@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from senderscore_nb.certainty import difference, quantile
@@ -62,17 +63,53 @@ def change(
         `_change_low`, `_change_high` and `_certain` (null where one side has none); `band`,
         `band_before`, `status`, `status_before`.
     """
+    common = Window(max(now.start, before.start), min(now.end, before.end))
+    return compare(
+        now.of(tallies),
+        before.of(tallies),
+        policy,
+        by=by,
+        shared=common.of(tallies),
+        roster=roster,
+        confidence=confidence,
+    )
+
+
+def compare(
+    now: pl.DataFrame,
+    before: pl.DataFrame,
+    policy: ScoringPolicy | str = DEFAULT_POLICY,
+    *,
+    by: str | Sequence[str] = ("user_id",),
+    shared: pl.DataFrame | None = None,
+    roster: pl.DataFrame | None = None,
+    confidence: float = 0.95,
+) -> pl.DataFrame:
+    """The difference of any two tallies: `change` for what is not two windows of one frame.
+
+    Args:
+        now: Tallies of the minuend.
+        before: Tallies of the subtrahend.
+        policy: How to score both.
+        by: Keys, as `score` takes them.
+        shared: Tallies of the enrollments that both hold; none unless given.
+        roster: Needed for teams.
+        confidence: Of every interval.
+
+    Returns:
+        As `change`.
+    """
     policy = load_policy(policy)
     keys = list(parse_by(by)) or ["__all"]
+    both = _ended(before.head(0) if shared is None else shared, by, roster)
     sides = []
-    for window in (now, before):
-        side = score(window.of(tallies), policy, by=by, roster=roster, confidence=confidence)
+    for tallies in (now, before):
+        side = score(tallies, policy, by=by, roster=roster, confidence=confidence)
         sides.append(side.with_columns(__all=pl.lit(value=True)))
-    shared = _shared(tallies, now, before, by, roster)
     joined = (
         sides[0]
         .join(sides[1], on=keys, how="full", coalesce=True, suffix="_before", nulls_equal=True)
-        .join(shared, on=keys, how="left", nulls_equal=True)
+        .join(both, on=keys, how="left", nulls_equal=True)
         .with_columns(pl.col("ended", "ended_before", "__shared").fill_null(0))
     )
     overlap = pl.col("__shared") / (pl.col("ended") * pl.col("ended_before")).sqrt()
@@ -91,17 +128,12 @@ def change(
 _PARTS = ("_change", "_change_low", "_change_high", "_certain")
 
 
-def _shared(
-    tallies: pl.DataFrame,
-    now: Window,
-    before: Window,
-    by: str | Sequence[str],
-    roster: pl.DataFrame | None,
+def _ended(
+    shared: pl.DataFrame, by: str | Sequence[str], roster: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Ended enrollments of the days that both windows hold."""
-    common = Window(max(now.start, before.start), min(now.end, before.end)).of(tallies)
+    """Ended enrollments that both sides hold, by key."""
     keys = parse_by(by)
-    counts = summarize(with_team(common, roster) if "team" in keys else common, keys)
+    counts = summarize(with_team(shared, roster) if "team" in keys else shared, keys)
     return counts.with_columns(__all=pl.lit(value=True)).select(
         *(keys or ("__all",)), pl.col("ended").alias("__shared")
     )
@@ -130,14 +162,13 @@ def _differenced(joined: pl.DataFrame, metric: str, confidence: float) -> pl.Dat
     joined = joined.with_columns(
         (now[0] - before[0]).alias(change), low.alias(lower), high.alias(upper)
     )
-    certain = _certain(joined.select(change, lower, upper), confidence)
+    certain = beyond_noise(joined.select(change, lower, upper), confidence)
     return joined.with_columns(certain.alias(f"{metric}_certain"))
 
 
-def _certain(changes: pl.DataFrame, confidence: float) -> pl.Series:
+def beyond_noise(changes: pl.DataFrame, confidence: float) -> pl.Series:
     """Which changes are more than noise, all rows judged together; null where there is none."""
     from scipy.special import ndtr
-    from scipy.stats import false_discovery_control
 
     value, low, high = (changes.to_series(i).to_numpy() for i in range(3))
     # The side of the interval that faces zero is the one that says how far from it the change is.
@@ -145,11 +176,15 @@ def _certain(changes: pl.DataFrame, confidence: float) -> pl.Series:
     known = np.isfinite(value) & np.isfinite(half)
     with np.errstate(divide="ignore", invalid="ignore"):
         sigmas = np.where(value == 0, 0.0, np.abs(value) / (half / quantile(confidence)))
-    p = 2 * ndtr(-sigmas[known])
-    result = np.zeros(len(value), dtype=bool)
+    return judged(np.where(known, 2 * ndtr(-sigmas), np.nan), confidence)
+
+
+def judged(p: npt.NDArray[np.float64], confidence: float) -> pl.Series:
+    """Which of many p-values are more than noise (Benjamini & Hochberg 1995); null where NaN."""
+    from scipy.stats import false_discovery_control
+
+    known = np.isfinite(p)
+    result = np.zeros(len(p), dtype=bool)
     if known.any():
-        result[known] = false_discovery_control(np.clip(p, 0.0, 1.0)) <= 1 - confidence
-    return pl.Series(
-        values=[bool(r) if k else None for r, k in zip(result, known, strict=True)],
-        dtype=pl.Boolean,
-    )
+        result[known] = false_discovery_control(np.clip(p[known], 0.0, 1.0)) <= 1 - confidence
+    return pl.select(pl.when(pl.Series(known)).then(pl.Series(result))).to_series()

@@ -138,6 +138,32 @@ def write_table(
         console.print(Text("".join(c if c.isprintable() or c == "\n" else " " for c in note)))
 
 
+def write_texts(
+    rows: Sequence[Mapping[str, str]], output: str | None, *, above: Sequence[str] = ()
+) -> None:
+    """Sentences and under them a table of texts, to a file or the terminal.
+
+    Args:
+        rows: Texts by heading, the same headings in each; what follows the first stands right.
+        output: A file, or None for the terminal.
+        above: Paragraphs over the table.
+    """
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, pad_edge=False)
+    for i, name in enumerate(rows[0] if rows else ()):
+        table.add_column(name, justify="right" if i else "left", no_wrap=bool(i))
+    for row in rows:
+        table.add_row(*(Text(shown(value)) for value in row.values()))
+    with _paper(output) as console:
+        for line in above:
+            console.print(Text(shown(line, most=2000)))
+        if rows:
+            console.print(table)
+
+
 _FRACTIONS = ("same", "up", "down", "flip_rate", "consistency", "accuracy", "flips", "share")
 
 

@@ -89,3 +89,15 @@ class Period:
             return type(self)(self.kind, dt.date(months // 12, months % 12 + 1, 1))
         days = 7 if self.kind == "week" else 1
         return type(self)(self.kind, self.start + dt.timedelta(days=days * steps))
+
+
+def last_whole_week(oldest: dt.date, newest: dt.date) -> Period:
+    """The last ISO week that days cover: its Sunday is not after the newest of them.
+
+    The only week there is is taken also where it is not over.
+
+    >>> last_whole_week(dt.date(2026, 1, 1), dt.date(2026, 11, 17)).name
+    '2026-W46'
+    """
+    week = Period.of("week", newest)
+    return week.later(-1) if week.end > newest and oldest < week.start else week

@@ -62,8 +62,10 @@ def test_enrollments_without_factors_have_no_levers(tmp_path, weekly):
     bare = tmp_path / "bare.parquet"
     weekly.account.reading.accepted.select(*REQUIRED).write_parquet(bare)
     report = WeeklyReport.open([str(bare)])
-    assert set(report.worths["status"]) <= {"not_in_data", "too_few"}
-    assert "No lever is shown" in str(report.lever_words().paragraphs[0])
+    told = dict(report.worths.select("lever", "status").iter_rows())
+    assert told.pop("sequences") == "supported"
+    assert set(told.values()) == {"not_in_data"}
+    assert "Not in the data: " in str(report.lever_words().paragraphs)
     assert report.lever_table()._repr_html_()
 
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "senderscore_nb"
 
 LAYERS = [
-    {"errors"},
+    {"errors", "lazy"},
     {"contract"},
     {"lean", "periods", "policy", "selection", "labels", "safe"},
     {"sources", "tally", "packing", "sample"},

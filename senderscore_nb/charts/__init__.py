@@ -22,6 +22,7 @@ from senderscore_nb.charts.sensitivity import sensitivity_heatmap, tornado
 from senderscore_nb.charts.stability import stability
 from senderscore_nb.charts.theme import enable, register, theme
 from senderscore_nb.charts.trend import trend
+from senderscore_nb.charts.waterfall import waterfall
 
 __all__ = [
     "band_colours",
@@ -48,5 +49,6 @@ __all__ = [
     "theme",
     "tornado",
     "trend",
+    "waterfall",
     "with_narrow",
 ]

@@ -164,4 +164,6 @@ def _styles(c: dict[str, str]) -> dict[str, dict[str, Any]]:
         "ringed": {"stroke": c["paper"]},
         "steady": {"color": c["edge"], "strokeWidth": 1.5},
         "moved": {"color": c["ink"], "strokeWidth": 2.5},
+        "gain": {"color": c["accent"], "fillOpacity": 0.5, "stroke": c["accent"], "filled": True},
+        "loss": {"color": c["alert"], "fillOpacity": 0.5, "stroke": c["alert"], "filled": True},
     }

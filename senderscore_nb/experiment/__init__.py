@@ -8,10 +8,9 @@ need scipy.
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from senderscore_nb.lazy import publish
 
 if TYPE_CHECKING:
     from senderscore_nb.experiment.agreement import weighted_kappa
@@ -116,25 +115,4 @@ __all__ = [
     "widened",
 ]
 
-
-class _Package(ModuleType):
-    """This module, with its public names imported when they are first used.
-
-    Some functions are named like the module that they are in, and importing a submodule sets an
-    attribute of its name here. A property is not hidden by that.
-    """
-
-    def __dir__(self) -> list[str]:
-        return __all__
-
-
-def _public(name: str) -> property:
-    def get(_: ModuleType) -> Any:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-    return property(get, lambda _, __: None)
-
-
-for _name in __all__:
-    setattr(_Package, _name, _public(_name))
-sys.modules[__name__].__class__ = _Package
+publish(__name__, _HOMES)

@@ -13,8 +13,9 @@ import polars as pl
 from senderscore_nb.account import Account, open_account
 from senderscore_nb.certainty import beyond_limits, control_limits, quantile
 from senderscore_nb.change import Window, change
+from senderscore_nb.drivers.explain import Explanation, explain_change
 from senderscore_nb.errors import ReportError
-from senderscore_nb.periods import Period
+from senderscore_nb.periods import Period, last_whole_week
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
 from senderscore_nb.reports.blocks import day
 from senderscore_nb.reports.words import SINCE, plural
@@ -107,8 +108,9 @@ class ReportFrame:
                 "No enrollment has ended, so there is nothing to report.",
                 where=", ".join(f.path for f in account.reading.files),
             )
-        about = Period.parse(period) if period else _last_week(account.tallies)
-        newest = account.tallies["day"].sort()[-1]
+        days = account.tallies["day"].sort()
+        oldest, newest = days[0], days[-1]
+        about = Period.parse(period) if period else last_whole_week(oldest, newest)
         if newest < about.start:
             raise ReportError(
                 f"The data ends on {newest}, before {period} begins.",
@@ -254,6 +256,22 @@ class ReportFrame:
         """Changes by sender, by how many weeks back."""
         return {weeks: self.changes("user", weeks=weeks) for weeks in SINCE}
 
+    @property
+    def earlier(self) -> Window:
+        """The window before this one, as long as it, that a change is explained from."""
+        return self.window.back(self.window.days)
+
+    def explained(self, within: str) -> Explanation:
+        """Why scores moved since the window before this one: all together, or within each key."""
+        return explain_change(
+            self.tallies,
+            self.policy,
+            before=self.earlier,
+            after=self.window,
+            within=within,
+            roster=self.account.roster,
+        )
+
     def funnel(self, measure: Measure) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Senders with `outside`, and the control limits over n, for one of the two rates."""
         count, n = "replied" if measure == "reply_rate" else "bounced", self.denominator(measure)
@@ -278,11 +296,3 @@ def _grid(most: int) -> list[int]:
     """Sample sizes for a smooth curve, denser where it bends."""
     steps = 60
     return sorted({max(10, round(most * 1.05 * (i / steps) ** 2)) for i in range(1, steps + 1)})
-
-
-def _last_week(tallies: pl.DataFrame) -> Period:
-    """The last ISO week that is complete: its Sunday is not after the newest day."""
-    days = tallies["day"].sort()
-    oldest, newest = days[0], days[-1]
-    week = Period.of("week", newest)
-    return week.later(-1) if week.end > newest and oldest < week.start else week

@@ -10,10 +10,13 @@ import polars as pl
 
 from senderscore_nb import charts
 from senderscore_nb.drivers import lever_sentences
+from senderscore_nb.drivers.explain import Explanation
+from senderscore_nb.drivers.explain_words import story
 from senderscore_nb.errors import ReportError
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.blocks import Figure, Prose, Summary, Table
 from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
+from senderscore_nb.reports.moved import explained_facts, moved_figure, since_before
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, changed, standing
 from senderscore_nb.reports.worth import lever_table, levers_of
@@ -60,6 +63,21 @@ class SenderReport(ReportFrame):
     def change_words(self, weeks: int) -> Prose:
         """What changed since that many weeks ago, and whether it is more than noise."""
         return Prose(changed(self.sender_changes[weeks], "user_label", SINCE[weeks]))
+
+    @cached_property
+    def why(self) -> Explanation:
+        """Why the score moved since the weeks before."""
+        return self.explained("user")
+
+    def why_words(self) -> Prose:
+        """Why it moved, in words."""
+        if self.why.changes.is_empty():
+            return Prose([since_before(self.earlier), "Nothing ended in either."])
+        return Prose([since_before(self.earlier), *story(self.why, labels=self.account.labels)])
+
+    def why_chart(self) -> Figure:
+        """Why it moved, step by step."""
+        return moved_figure(self.why, self.policy, self.account.labels)
 
     @cached_property
     def sender_history(self) -> pl.DataFrame:
@@ -112,6 +130,10 @@ class SenderReport(ReportFrame):
                 "sender": self.senders,
                 "changes": {SINCE[w]: frame for w, frame in self.sender_changes.items()},
                 "levers": self.worths,
+                "explained": {
+                    "before": [self.earlier.start, self.earlier.end],
+                    "sender": explained_facts(self.why, self.account.labels),
+                },
                 "sequences": self.sender_sequences,
                 "history": self.sender_history,
                 "policy_text": self.policy.to_toml(),

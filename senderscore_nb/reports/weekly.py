@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from senderscore_nb.drivers import lever_sentences
+from senderscore_nb.drivers.explain import Explanation
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.attention import attention
 from senderscore_nb.reports.blocks import (
@@ -22,6 +23,7 @@ from senderscore_nb.reports.blocks import (
     signed,
 )
 from senderscore_nb.reports.frame import HISTORY_WEEKS, Measure, ReportFrame
+from senderscore_nb.reports.moved import explained_facts, since_before, why_moved
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, band_counts, changed, standing, together
 from senderscore_nb.reports.worth import factor_words, lever_table, levers_of
@@ -85,6 +87,22 @@ class WeeklyReport(ReportFrame):
     def lever_table(self) -> Table:
         """Every lever, and what the data cannot tell of."""
         return lever_table(self.worths)
+
+    @cached_property
+    def why_together(self) -> Explanation:
+        """Why the score of all together moved since the weeks before."""
+        return self.explained("")
+
+    @cached_property
+    def why_senders(self) -> Explanation:
+        """Why each sender's score moved since the weeks before."""
+        return self.explained("user")
+
+    def why_words(self) -> Prose:
+        """Why it moved: all together, and the senders whose change is more than noise."""
+        who = together(everything=self.selection.is_everything)
+        lines = why_moved(self.why_together, self.why_senders, self.account.labels, who)
+        return Prose([since_before(self.earlier), *lines])
 
     def trend(self) -> Figure:
         """Everyone together, over time."""
@@ -188,6 +206,11 @@ class WeeklyReport(ReportFrame):
                 "everyone": self.overall,
                 "senders": self.senders,
                 "changes": {SINCE[w]: frame for w, frame in self.sender_changes.items()},
+                "explained": {
+                    "before": [self.earlier.start, self.earlier.end],
+                    "everyone": explained_facts(self.why_together, self.account.labels),
+                    "senders": explained_facts(self.why_senders, self.account.labels, sure=True),
+                },
                 "attention": self.attention_rows.drop("weight"),
                 "levers": self.worths,
                 "sequences": self.sequences,
