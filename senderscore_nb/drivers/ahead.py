@@ -11,18 +11,16 @@ import numpy as np
 import polars as pl
 
 from senderscore_nb.control import Array
-from senderscore_nb.drivers.climb import Climb, Window, climb
+from senderscore_nb.drivers.climb import DRAWS, Climb, Window, climb
 from senderscore_nb.drivers.pace import HORIZON, Pace
 from senderscore_nb.drivers.power import State, Test, enrollments_to_tell
-from senderscore_nb.drivers.ready import Known, known_of, paces, ready
+from senderscore_nb.drivers.ready import Key, Known, known_of, paces, ready
 from senderscore_nb.errors import SelectionError
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.score import parse_by, score
 
 WEEKS = 12
 WINDOW_DAYS = 84
-
-Key = tuple[object, ...]
 
 _KEPT = (
     *("ended", "status", "minimum", "missing"),
@@ -60,12 +58,14 @@ class Outlook:
         weeks: How many.
         points: The difference that `n_to_tell` is about.
         confidence: Of the interval of the day.
-        seed: Of the drawn paths.
+        draws: Paths drawn for each sender.
+        seed: Of the paths.
     """
 
     weeks: int = WEEKS
     points: float = 5.0
     confidence: float = 0.95
+    draws: int = DRAWS
     seed: int = 0
 
 
@@ -198,10 +198,11 @@ class _Seen:
                 array[back] += value
         return climb(
             Window(*counts),
-            self.paces.get(key, Pace(0.0, 0, 1.0)),
+            self.paces.get(key, Pace()),
             edge[1],
             self.policy,
             weeks=self.outlook.weeks,
+            draws=self.outlook.draws,
             seed=self.outlook.seed,
         )
 
@@ -209,10 +210,23 @@ class _Seen:
         """The chance that the minimum is there at the end of a coming week."""
         return float(self.ready[key][min(7 * week, HORIZON) - 1])
 
-    def day(self, key: Key, chance: float) -> dt.date | None:
-        """The first day by which the minimum is there with a chance."""
-        enough = np.flatnonzero(self.ready[key] >= chance)
-        return self.known.today + dt.timedelta(days=int(enough[0]) + 1) if len(enough) else None
+    def days(self, key: Key) -> list[dt.date | None]:
+        """The day by which the minimum is as likely there as not, and the interval of the day.
+
+        Days are whole: one belongs to the interval where the chance by the middle of it does.
+        """
+        chances, tail = self.ready[key], (1 - self.outlook.confidence) / 2
+        middle = (chances + np.append(0.0, chances[:-1])) / 2
+        places = [int((middle < chance).sum()) for chance in (0.5, tail)]
+        last = int((middle <= 1 - tail).sum()) - 1
+        if last >= HORIZON - 1:
+            places.append(HORIZON)
+        else:
+            places.append(max(last, places[0]))
+        return [
+            self.known.today + dt.timedelta(days=place + 1) if place < HORIZON else None
+            for place in places
+        ]
 
 
 def _seen(
@@ -277,10 +291,9 @@ def _check(outlook: Outlook, window_days: int | None) -> None:
 
 def _summary(row: Mapping[str, Any], seen: _Seen) -> tuple[object, ...]:
     key, outlook = (row["user_id"],), seen.outlook
-    pace = seen.paces.get(key, Pace(0.0, 0, 1.0))
+    pace = seen.paces.get(key, Pace())
     collecting = row["status"] == "collecting"
-    tail = (1 - outlook.confidence) / 2
-    days = [seen.day(key, c) if collecting else None for c in (0.5, tail, 1 - tail)]
+    days = seen.days(key) if collecting else [None] * 3
     edge, chances = seen.edge(row), seen.climb(row)
     truth = _truth(row, seen.policy, edge)
     likely = np.flatnonzero(chances.by >= 0.5) if chances else np.empty(0)

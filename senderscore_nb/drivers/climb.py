@@ -92,7 +92,7 @@ def climb(
 
 def _volumes(rng: np.random.Generator, pace: Pace, shape: tuple[int, int]) -> npt.NDArray[np.int64]:
     """Ended enrollments of each coming week: the pace is uncertain, and weeks scatter around it."""
-    seen, weekly = pace.daily * pace.days, 7 * pace.daily
+    seen, weekly = pace.seen, 7 * pace.daily
     if seen <= 0:
         return np.zeros(shape, dtype=np.int64)
     scatter = max(pace.scatter, 1e-3)

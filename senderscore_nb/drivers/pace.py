@@ -21,7 +21,7 @@ HORIZON = 366
 _LEAST_DAYS = 7
 _SCATTER_WEEKS = 12
 _PRIOR = 3.0  # weeks' worth of belief in Poisson counts
-_LEAST_RUNS = 30  # ended runs of a sequence from which its own lengths are taken
+_BORROWED = 5.0  # runs of all sequences that a sequence's life table borrows
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,49 @@ class Pace:
     """Events a day.
 
     Attributes:
-        daily: Their expected number a day.
-        days: The days it was counted over; 0 where nothing was.
-        scatter: Variance of a count, in multiples of its mean.
+        daily: Their expected number on an average day.
+        seen: How many it was counted from.
+        scatter: Variance of a week's count, in multiples of its mean.
     """
 
-    daily: float
-    days: int
-    scatter: float
+    daily: float = 0.0
+    seen: float = 0.0
+    scatter: float = 1.0
 
     def ahead(self, days: Array) -> tuple[Array, Array]:
-        """Mean and variance of the count over so many (or so much of) days from now on."""
+        """Mean and variance of the count over so many (or so much of) average days from now on."""
         mean = self.daily * days
-        seen = self.daily * self.days
-        return mean, self.scatter * (mean + (mean**2 / seen if seen > 0 else 0.0))
+        # Within a week events fall on days by chance, however regular the weeks are.
+        within = np.minimum(mean, 7 * self.daily) * max(1 - self.scatter, 0.0) / 4
+        doubt = mean**2 / self.seen if self.seen > 0 else 0.0
+        return mean, self.scatter * (mean + doubt) + within
+
+
+class Weekdays:
+    """How events spread over the days of a week: 1 on an average day, Monday first."""
+
+    def __init__(self, events: pl.DataFrame, today: dt.date) -> None:
+        """Read the weights off the last 12 weeks.
+
+        Args:
+            events: `day` and `events`.
+            today: The last day counted.
+        """
+        since = today - dt.timedelta(weeks=_SCATTER_WEEKS)
+        rows = events.filter(pl.col("day") > since, pl.col("day") <= today)
+        sums = np.bincount(
+            rows["day"].dt.weekday().to_numpy() - 1, rows["events"].to_numpy(), minlength=7
+        )
+        self.weights: Array = (sums + 1) / (sums + 1).mean()
+        self._today = today
+
+    def span(self, days: int) -> float:
+        """How many average days the last so many days are worth."""
+        return float(self.weights[(self._today.weekday() - np.arange(days)) % 7].sum())
+
+    def ahead(self) -> Array:
+        """The weights of the coming days, as many as the horizon has."""
+        return np.asarray(self.weights[(self._today.weekday() + 1 + np.arange(HORIZON)) % 7])
 
 
 def reached(mean: Array, variance: Array, needed: Array) -> Array:
@@ -60,20 +89,21 @@ def reached(mean: Array, variance: Array, needed: Array) -> Array:
     return np.asarray(np.where(needed <= 0, 1.0, chance), dtype=np.float64)
 
 
-def pace_of(days: Sequence[dt.date], counts: Sequence[int], today: dt.date) -> Pace:
+def pace_of(own: pl.DataFrame, weekdays: Weekdays, today: dt.date) -> Pace:
     """The pace of the last 28 days, or of the days since the first one, at least a week.
 
     Args:
-        days: Days with events.
-        counts: Events of each.
+        own: `day` and `events` of one key.
+        weekdays: How much a day is worth.
         today: The last day counted.
     """
-    if not days:
-        return Pace(0.0, 0, 1.0)
-    span = min(PACE_DAYS, max(_LEAST_DAYS, (today - min(days)).days + 1))
+    first = own["day"].min()
+    if not isinstance(first, dt.date):
+        return Pace()
+    span = min(PACE_DAYS, max(_LEAST_DAYS, (today - first).days + 1))
     since = today - dt.timedelta(days=span - 1)
-    seen = sum(c for d, c in zip(days, counts, strict=True) if since <= d <= today)
-    return Pace(seen / span, span, 1.0)
+    seen = float(own.filter(pl.col("day").is_between(since, today))["events"].sum())
+    return Pace(seen / weekdays.span(span), seen)
 
 
 def scatter_of(events: pl.DataFrame, keys: Sequence[str], today: dt.date) -> tuple[float, float]:
@@ -124,12 +154,15 @@ class Lengths:
     together: Array
 
     def of(self, sequence: str) -> Array:
-        """The shares of a sequence; those of all together where it has too few ended runs."""
+        """The shares of a sequence; those of all together where it has no runs."""
         return self.ended.get(sequence, self.together)
 
 
 def lengths_of(runs: pl.DataFrame, today: dt.date) -> Lengths:
     """Life tables of runs (Kaplan & Meier 1958): runs that are still active count while they last.
+
+    Where few runs of a sequence have lasted that long, all sequences' share of ends at that age
+    stands in, with the weight of 5 runs.
 
     Args:
         runs: `sequence_id`, `enrolled_on`, `ended_on` (null while active).
@@ -140,17 +173,19 @@ def lengths_of(runs: pl.DataFrame, today: dt.date) -> Lengths:
     rows = runs.select(
         "sequence_id", day=days.cast(pl.Int64), over=pl.col("ended_on").is_not_null()
     )
-    tables = {
-        str(part["sequence_id"][0]): _life_table(part)
-        for part in rows.partition_by("sequence_id")
-        if part["over"].sum() >= _LEAST_RUNS and part["sequence_id"][0] is not None
-    }
-    return Lengths(tables, _life_table(rows))
+    ended, left = _at_risk(rows)
+    everyone = ended / np.maximum(left, 1)
+    tables = {}
+    for part in rows.partition_by("sequence_id"):
+        ended, left = _at_risk(part)
+        hazard = (ended + _BORROWED * everyone) / (left + _BORROWED)
+        tables[str(part["sequence_id"][0])] = 1 - np.cumprod(1 - hazard)
+    return Lengths(tables, 1 - np.cumprod(1 - everyone))
 
 
-def _life_table(rows: pl.DataFrame) -> Array:
+def _at_risk(rows: pl.DataFrame) -> tuple[Array, Array]:
+    """Ends at each age in days, and how many runs had lasted that long."""
     days, over = rows["day"].to_numpy(), rows["over"].to_numpy()
     ended = np.bincount(days[over], minlength=HORIZON + 1).astype(float)
-    left = np.bincount(days, minlength=HORIZON + 1)[::-1].cumsum()[::-1]
-    alive = np.cumprod(1 - ended / np.maximum(left, 1))
-    return np.asarray(1 - alive, dtype=np.float64)
+    left = np.bincount(days, minlength=HORIZON + 1)[::-1].cumsum()[::-1].astype(float)
+    return ended, left

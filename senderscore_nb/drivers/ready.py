@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -14,13 +15,17 @@ from senderscore_nb.drivers.pace import (
     HORIZON,
     Lengths,
     Pace,
+    Weekdays,
     lengths_of,
     pace_of,
     reached,
     scatter_of,
 )
+from senderscore_nb.score import PACE_DAYS
 
 _DAYS = np.arange(1, HORIZON + 1)
+
+Key: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Known:
         today: The last day counted.
         keys: Key columns.
         ended: The keys, `day`, `events`: ended enrollments.
-        enrolled: The same of enrollments begun; None where there are tallies only.
+        enrolled: The same of enrollments begun, by sequence too; None where there are tallies only.
         active: The keys, `sequence_id`, `age` in days of runs that have not ended.
         lengths: How long runs last.
         window_days: How far back the minimum is counted; None where from the first day on.
@@ -62,21 +67,21 @@ def known_of(
     runs = enrollments.filter(pl.col("enrolled_on") <= today).with_columns(
         pl.when(pl.col("ended_on") <= today).then("ended_on").alias("ended_on")
     )
-    begun = runs.group_by(*keys, day=pl.col("enrolled_on")).agg(
+    columns = [*keys, *(() if "sequence_id" in keys else ("sequence_id",))]
+    begun = runs.group_by(*columns, day=pl.col("enrolled_on")).agg(
         pl.len().cast(pl.Int64).alias("events")
     )
     age = (pl.lit(today) - pl.col("enrolled_on")).dt.total_days().clip(0, HORIZON)
-    columns = [*keys, *(() if "sequence_id" in keys else ("sequence_id",))]
     active = runs.filter(pl.col("ended_on").is_null()).select(*columns, age=age.cast(pl.Int64))
     return replace(known, enrolled=begun, active=active, lengths=lengths_of(runs, today))
 
 
-def paces(known: Known) -> dict[tuple[object, ...], Pace]:
+def paces(known: Known) -> dict[Key, Pace]:
     """The present pace of ended enrollments of each key."""
     return _paces(known.ended, known)
 
 
-def ready(known: Known, minimum: int) -> dict[tuple[object, ...], Array]:
+def ready(known: Known, minimum: int) -> dict[Key, Array]:
     """By key the chance that the minimum is there after 1, 2, … 366 days.
 
     With enrollments: what is active ends as runs of its sequence do, given how long it has lasted;
@@ -85,23 +90,28 @@ def ready(known: Known, minimum: int) -> dict[tuple[object, ...], Array]:
     enrollments go on at their present pace.
     """
     ended = _by_key(known.ended, known.keys)
-    begun = _paces(known.enrolled, known) if known.enrolled is not None else {}
-    active = _by_key(known.active, known.keys) if known.active is not None else {}
-    now = _paces(known.ended, known)
     result = {}
-    for key in {**ended, **begun}:
-        if known.lengths is None:
-            mean, variance = now[key].ahead(_DAYS.astype(float))
-        else:
-            mean, variance = _runs(active.get(key), begun.get(key), known.lengths)
+    if known.lengths is None or known.enrolled is None or known.active is None:
+        coming = np.cumsum(Weekdays(known.ended, known.today).ahead())
+        counts = {key: pace.ahead(coming) for key, pace in paces(known).items()}
+    else:
+        coming = Weekdays(known.enrolled, known.today).ahead()
+        begun, active = _by_key(known.enrolled, known.keys), _by_key(known.active, known.keys)
+        counts = {}
+        for key, pace in _paces(known.enrolled, known).items():
+            over, spread = _over(active.get(key), known.lengths)
+            table = _table(begun[key], known.lengths, known.today)
+            more, doubt = pace.ahead(np.convolve(coming, table)[: len(coming)])
+            counts[key] = over + more, spread + doubt
+    for key, (mean, variance) in counts.items():
         needed = minimum - _kept(ended.get(key), known)
         result[key] = np.maximum.accumulate(reached(mean, variance, needed))
     return result
 
 
-def _runs(active: pl.DataFrame | None, begun: Pace | None, lengths: Lengths) -> tuple[Array, Array]:
+def _over(active: pl.DataFrame | None, lengths: Lengths) -> tuple[Array, Array]:
+    """Mean and variance of how many active runs will have ended after 1, 2, … days."""
     mean, variance = np.zeros(HORIZON), np.zeros(HORIZON)
-    used: list[str] = []
     if active is not None:
         cells = active.group_by("sequence_id", "age").len().sort("sequence_id", "age")
         for sequence, age, runs in cells.iter_rows():
@@ -110,15 +120,18 @@ def _runs(active: pl.DataFrame | None, begun: Pace | None, lengths: Lengths) -> 
             over = np.clip((later - share[age]) / max(1 - share[age], 1e-9), 0.0, 1.0)
             mean += runs * over
             variance += runs * over * (1 - over)
-            used += [str(sequence)] * runs
-    if begun is not None:
-        # The mix of what is active stands for the mix of what will be begun.
-        mix = {s: used.count(s) / len(used) for s in set(used)} if used else {}
-        table = sum((w * lengths.of(s) for s, w in sorted(mix.items())), np.zeros(HORIZON + 1))
-        table = table if mix else lengths.together
-        more, spread = begun.ahead(np.cumsum(table)[:-1])
-        mean, variance = mean + more, variance + spread
     return mean, variance
+
+
+def _table(begun: pl.DataFrame, lengths: Lengths, today: dt.date) -> Array:
+    """The share of a key's new runs that has ended after 0, 1, 2, … days, by its recent mix."""
+    recent = begun.filter(pl.col("day") > today - dt.timedelta(days=PACE_DAYS))
+    mix = recent.group_by("sequence_id").agg(pl.col("events").sum()).sort("sequence_id")
+    total = float(mix["events"].sum())
+    if not total:
+        return lengths.together
+    shares = [(n / total) * lengths.of(str(sequence)) for sequence, n in mix.iter_rows()]
+    return np.asarray(np.sum(shares, axis=0), dtype=np.float64)
 
 
 def _kept(ended: pl.DataFrame | None, known: Known) -> Array:
@@ -136,16 +149,15 @@ def _kept(ended: pl.DataFrame | None, known: Known) -> Array:
     return np.asarray(counted[np.clip(window - _DAYS, 0, window)] * (window > _DAYS))
 
 
-def _paces(events: pl.DataFrame, known: Known) -> dict[tuple[object, ...], Pace]:
+def _paces(events: pl.DataFrame, known: Known) -> dict[Key, Pace]:
+    weekdays = Weekdays(events, known.today)
     a, b = scatter_of(events, known.keys, known.today)
     found = {}
     for key, part in _by_key(events, known.keys).items():
-        own = pace_of(part["day"].to_list(), part["events"].to_list(), known.today)
+        own = pace_of(part, weekdays, known.today)
         found[key] = replace(own, scatter=a + b * 7 * own.daily)
     return found
 
 
-def _by_key(rows: pl.DataFrame, keys: Sequence[str]) -> dict[tuple[object, ...], pl.DataFrame]:
-    if not keys:
-        return {(): rows}
+def _by_key(rows: pl.DataFrame, keys: Sequence[str]) -> dict[Key, pl.DataFrame]:
     return rows.partition_by(list(keys), as_dict=True)
