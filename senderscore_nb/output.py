@@ -38,7 +38,15 @@ def format_of(output: str | None) -> str:
     return ending if ending in FORMATS else "table"
 
 
-def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str = "") -> None:
+def write_frame(
+    frame: pl.DataFrame,
+    form: str,
+    output: str | None,
+    *,
+    note: str = "",
+    lead: str = "",
+    columns: Sequence[str] = (),
+) -> None:
     """Write a scored frame.
 
     CSV and JSON carry every column in full precision; text that a spreadsheet would take for a
@@ -49,9 +57,11 @@ def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str
         form: table, csv, json or parquet.
         output: A file, or None for the terminal.
         note: A line under the table.
+        lead: Sentences above the table.
+        columns: What the table shows; the keys and the main columns of a score unless given.
     """
     if form == "table":
-        _print_table(frame, output, note)
+        _print_table(frame.select(columns or _main(frame)), output, note, lead)
         return
     buffer = io.BytesIO()
     if form == "csv":
@@ -93,24 +103,30 @@ def _write(content: bytes, form: str, output: str | None) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
+def _main(frame: pl.DataFrame) -> list[str]:
+    """The keys, the labels and the main columns of a scored frame."""
+    keys = frame.columns[: frame.columns.index("ended")]
+    labels = [c for c in ("user_label", "sequence_label") if c in frame.columns]
+    return [*keys, *labels, *_SHOWN]
+
+
+def _print_table(frame: pl.DataFrame, output: str | None, note: str, lead: str) -> None:
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    keys = frame.columns[: frame.columns.index("ended")]
-    labels = [c for c in ("user_label", "sequence_label") if c in frame.columns]
-    columns = [*keys, *labels, *_SHOWN]
     table = Table(box=SIMPLE, pad_edge=False)
-    for name in columns:
+    for name in frame.columns:
         number = frame.schema[name].is_numeric()
         table.add_column(name, justify="right" if number else "left", no_wrap=number)
-    for row in frame.select(columns).iter_rows(named=True):
+    for row in frame.iter_rows(named=True):
         table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
     buffer = io.StringIO()
     terminal = sys.stdout.isatty() and not output
     console = Console(file=None if terminal else buffer, width=None if terminal else 160)
+    if lead:
+        console.print(Text(_plain(lead)))
     console.print(table)
     console.print(Text(note))
     if not terminal:
@@ -118,10 +134,31 @@ def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
         _write(text.encode(), "table", output)
 
 
+_FRACTIONS = ("rate", "centre", "low", "high")
+_FRACTION_ENDS = ("_rate", "_shrunk", "_weight")
+_FRACTION_STARTS = ("p_", "so_far")
+
+
 def _cell(name: str, value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{100 * value:.1f} %" if name.endswith("_rate") else f"{value:.1f}"
-    text = "".join(c if c.isprintable() else " " for c in str(value))
-    return text if len(text) <= 60 else text[:59] + "…"
+        return _number(name, value)
+    return _plain(str(value), most=60)
+
+
+def _number(name: str, value: float) -> str:
+    if name == "evidence":
+        return f"{value:.2g}" if value < 1000 else f"{value:.0f}"
+    of_one = (
+        name in _FRACTIONS or name.endswith(_FRACTION_ENDS) or name.startswith(_FRACTION_STARTS)
+    )
+    if of_one and not name.startswith("score"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.1f}"
+
+
+def _plain(text: str, *, most: int = 2000) -> str:
+    """A text as one line of visible characters."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean if len(clean) <= most else clean[: most - 1] + "…"

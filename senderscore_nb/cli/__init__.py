@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, data, project, reports
+from senderscore_nb.cli import app, data, outlook, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -27,6 +27,7 @@ for _command in (
     data.check,
     data.report,
     data.policy,
+    outlook.drivers,
     app.app,
     project.init,
     reports.reports,

@@ -179,8 +179,13 @@ def lengths_of(runs: pl.DataFrame, today: dt.date) -> Lengths:
     for part in rows.partition_by("sequence_id"):
         ended, left = _at_risk(part)
         hazard = (ended + _BORROWED * everyone) / (left + _BORROWED)
-        tables[str(part["sequence_id"][0])] = 1 - np.cumprod(1 - hazard)
-    return Lengths(tables, 1 - np.cumprod(1 - everyone))
+        tables[str(part["sequence_id"][0])] = _ended(hazard)
+    return Lengths(tables, _ended(everyone))
+
+
+def _ended(hazard: Array) -> Array:
+    """The share that has ended after so many days, of what ends on each."""
+    return np.asarray(1 - np.cumprod(1 - hazard), dtype=np.float64)
 
 
 def _at_risk(rows: pl.DataFrame) -> tuple[Array, Array]:
