@@ -150,10 +150,8 @@ def _cell(name: str, value: object) -> str:
 def _number(name: str, value: float) -> str:
     if name == "evidence":
         return f"{value:.2g}" if value < 1000 else f"{value:.0f}"
-    of_one = (
-        name in _FRACTIONS or name.endswith(_FRACTION_ENDS) or name.startswith(_FRACTION_STARTS)
-    )
-    if of_one and not name.startswith("score"):
+    ends = name.endswith(_FRACTION_ENDS) and not name.startswith("score")
+    if ends or name in _FRACTIONS or name.startswith(_FRACTION_STARTS):
         return f"{100 * value:.1f} %"
     return f"{value:.1f}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, data, outlook, project, reports
+from senderscore_nb.cli import app, data, drivers, outlook, project, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -27,10 +27,12 @@ for _command in (
     data.check,
     data.report,
     data.policy,
-    outlook.drivers,
+    drivers.drivers,
     app.app,
     project.init,
     reports.reports,
     project.schedule,
 ):
     main.add_command(_command)
+for _command in (outlook.watch, outlook.shrinkage, outlook.ahead):
+    drivers.drivers.add_command(_command)

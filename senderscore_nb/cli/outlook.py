@@ -9,7 +9,6 @@ import click
 
 from senderscore_nb.cli.base import options, policy_option, reading, selecting
 from senderscore_nb.cli.data import opened
-from senderscore_nb.cli.drivers import drivers
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,7 +29,7 @@ _writing = options(
 _READING = ("data", "mapping", "timezone", "roster", "policy")
 
 
-@drivers.command()
+@click.command()
 @reading
 @policy_option
 @selecting
@@ -63,7 +62,7 @@ def watch(
     _write(shown, columns, form, output, words=watch_words(seen), account=account)
 
 
-@drivers.command()
+@click.command()
 @reading
 @policy_option
 @selecting
@@ -79,13 +78,13 @@ def shrinkage(form: str | None, output: str | None, **given: Any) -> None:
     columns = (
         *("team", "ended", "reply_rate", "reply_rate_shrunk", "reply_rate_weight"),
         *("bounce_rate", "bounce_rate_shrunk", "bounce_rate_weight"),
-        *("score", "score_shrunk", "score_shrunk_low", "score_shrunk_high", "verdict_shrunk"),
+        *("score", "score_shrunk", "verdict_shrunk"),
     )
     words = shrinkage_words(rows)
     _write(rows, columns, form or format_of(output), output, words=words, account=account)
 
 
-@drivers.command()
+@click.command()
 @reading
 @policy_option
 @selecting
@@ -125,17 +124,22 @@ def ahead(
         *("ended", "status", "pace", "ready_on", "ready_low", "ready_high"),
         *("score", "next_band", "p_truth", "p_next", "next_on", "weeks_to_tell"),
     )
-    words = (
-        f"{ahead_words(rows, weeks=weeks)} {tell_words(sample_size_for(points, account.policy))}"
-    )
+    telling = tell_words(sample_size_for(points, account.policy))
+    words = f"{ahead_words(rows, weeks=weeks)} {telling}"
     _write(rows, columns, form or format_of(output), output, words=words, account=account)
 
 
 def _opened(given: dict[str, Any]) -> tuple[Account, pl.DataFrame]:
     """The account, and the tallies that are selected."""
-    read = [given[name] for name in _READING]
     selected = {name: value for name, value in given.items() if name not in _READING}
-    return opened(*read, selected)
+    return opened(
+        given["data"],
+        given["mapping"],
+        given["timezone"],
+        given["roster"],
+        given["policy"],
+        selected,
+    )
 
 
 def _newest(account: Account, given: dict[str, Any]) -> dt.date | None:
@@ -185,6 +189,9 @@ def _write(
     keys = [c for c in ("user_id", "user_label", "team", "sequence_id", "sequence_label", "measure")
             if c in rows.columns and c not in columns]  # fmt: skip
     note = f"Policy {account.policy.label}."
-    write_frame(rows, form, output, note=note, lead=words, columns=[*keys, *columns])
+    if form == "table":
+        short = {name: name.replace("_rate_", "_") for name in rows.columns}
+        rows = rows.select(*keys, *columns).rename(short, strict=False)
+    write_frame(rows, form, output, note=note, lead=words, columns=rows.columns)
     if form != "table":
         click.echo(words, err=True)
