@@ -8,6 +8,7 @@ from pathlib import Path
 
 from docs.explorer_picture import pictures as explorer_pictures
 from senderscore_nb import Selection, charts, open_account, score
+from senderscore_nb.drivers import watch
 from senderscore_nb.periods import Period
 from senderscore_nb.reports import run_report
 from senderscore_nb.reports.pictures import static_svg
@@ -30,6 +31,14 @@ def gauge_wall() -> None:
     scores = score(account.select(LAST_12_WEEKS), account.policy, by="user", roster=account.roster)
     chart = charts.gauge_wall(account.labels.add(scores), account.policy)
     (PICTURES / "gauges.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
+def control_chart() -> None:
+    """The control chart of the sender whose bounces climb, of drivers-outlook.md."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    seen = account.labels.add(watch(account.tallies, account.policy, by="user"))
+    chart = charts.control(seen.filter(user_id="1003", measure="bounce_rate"))
+    (PICTURES / "control.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
 def report() -> None:
@@ -66,6 +75,7 @@ def index() -> None:
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     gauge_wall()
+    control_chart()
     report()
     index()
     explorer_pictures(PICTURES)

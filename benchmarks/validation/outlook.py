@@ -13,7 +13,7 @@ from benchmarks.validation.accounts import Plan, Simulated, accounts_of, clumped
 from benchmarks.validation.finding import Finding
 from senderscore_nb.change import Window, change
 from senderscore_nb.drivers import Outlook, ahead, ahead_by_week, sample_size_for, shrinkage, watch
-from senderscore_nb.drivers.power import Test
+from senderscore_nb.drivers.power import TwoSided
 from senderscore_nb.policy import load_policy
 from senderscore_nb.sample import SENDERS, Effects, monday, simulate
 from senderscore_nb.score import score
@@ -315,7 +315,7 @@ def _told_by_rate(
     (x, n1), (y, n2) = sides
     pooled = (x + y) / (n1 + n2)
     z = (x / n1 - y / n2) / np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n2))
-    return np.abs(z) > Test().z
+    return np.abs(z) > TwoSided().z
 
 
 def _told_by_score(

@@ -5,8 +5,9 @@
 it takes to tell a difference.
 """
 
-from senderscore_nb.drivers.ahead import Outlook, ahead, ahead_by_week
+from senderscore_nb.drivers.ahead import ahead, ahead_by_week
 from senderscore_nb.drivers.power import power_curve, sample_size_for
+from senderscore_nb.drivers.seen import Outlook
 from senderscore_nb.drivers.sequential import confidence_sequence
 from senderscore_nb.drivers.shrinkage import james_stein, shrinkage
 from senderscore_nb.drivers.watch import watch

@@ -40,7 +40,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Test:
+class TwoSided:
     """A two-sided test: the chance of an error where there is no difference, and of finding one."""
 
     alpha: float = 0.05
@@ -91,7 +91,7 @@ def sample_size_for(
     policy = load_policy(policy)
     asked = [float(points)] if isinstance(points, int | float) else [float(p) for p in points]
     _check(asked, reply_rate, bounce_rate, power, alpha)
-    state, test = State(reply_rate, bounce_rate), Test(alpha, power)
+    state, test = State(reply_rate, bounce_rate), TwoSided(alpha, power)
     rows = [_row(p, way, state, policy, test) for p in asked for way in WAYS]
     return pl.DataFrame(rows, schema=_COLUMNS, orient="row")
 
@@ -124,7 +124,7 @@ def power_curve(
     policy = load_policy(policy)
     _check([points], reply_rate, bounce_rate, 0.8, alpha)
     given = np.geomspace(50, 20_000, 41).round() if sizes is None else np.asarray(sizes)
-    state, test = State(reply_rate, bounce_rate), Test(alpha)
+    state, test = State(reply_rate, bounce_rate), TwoSided(alpha)
     rows = []
     for way in WAYS:
         other = _moved(points, way, state, policy)
@@ -139,7 +139,7 @@ def power_curve(
 
 
 def enrollments_to_tell(
-    points: float, state: State, policy: ScoringPolicy, test: Test
+    points: float, state: State, policy: ScoringPolicy, test: TwoSided
 ) -> int | None:
     """Ended enrollments on each side that tell two scores apart, both as noisy as at these rates.
 
@@ -153,7 +153,7 @@ def enrollments_to_tell(
     return smallest(power, test.power)
 
 
-def proportions_power(p: float, q: float, n: float, test: Test) -> float:
+def proportions_power(p: float, q: float, n: float, test: TwoSided) -> float:
     """The power of the two-sided test of two proportions, on n each."""
     mean = (p + q) / 2
     under, apart = 2 * mean * (1 - mean), p * (1 - p) + q * (1 - q)
@@ -163,7 +163,9 @@ def proportions_power(p: float, q: float, n: float, test: Test) -> float:
     return NormalDist().cdf(distance / math.sqrt(apart))
 
 
-def score_power(n: float, states: tuple[State, State], policy: ScoringPolicy, test: Test) -> float:
+def score_power(
+    n: float, states: tuple[State, State], policy: ScoringPolicy, test: TwoSided
+) -> float:
     """The power of telling two scores apart on n ended enrollments each."""
     (mean, deviation), (other, doubt) = (_score(state, n, policy) for state in states)
     return _found(abs(mean - other), math.hypot(deviation, doubt), test)
@@ -202,7 +204,7 @@ def _check(
 
 
 def _row(
-    points: float, way: str, state: State, policy: ScoringPolicy, test: Test
+    points: float, way: str, state: State, policy: ScoringPolicy, test: TwoSided
 ) -> tuple[object, ...]:
     measure = "reply_rate" if "replies" in way else "bounce_rate"
     other = _moved(points, way, state, policy)
@@ -216,7 +218,7 @@ def _row(
 
 
 def _rate_power(
-    n: float, way: str, states: tuple[State, State], policy: ScoringPolicy, test: Test
+    n: float, way: str, states: tuple[State, State], policy: ScoringPolicy, test: TwoSided
 ) -> float:
     one, other = states
     if "bounces" in way:
@@ -271,7 +273,7 @@ def _hermite() -> tuple[Array, Array]:
     return node, weight / weight.sum()
 
 
-def _found(distance: float, deviation: float, test: Test) -> float:
+def _found(distance: float, deviation: float, test: TwoSided) -> float:
     if deviation <= 0:
         return 1.0 if distance > 0 else 0.0
     return NormalDist().cdf(distance / deviation - test.z)

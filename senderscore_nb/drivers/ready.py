@@ -105,7 +105,8 @@ def ready(known: Known, minimum: int) -> dict[Key, Array]:
             counts[key] = over + more, spread + doubt
     for key, (mean, variance) in counts.items():
         needed = minimum - _kept(ended.get(key), known)
-        result[key] = np.maximum.accumulate(reached(mean, variance, needed))
+        inside = _inside(mean, variance, known.window_days)
+        result[key] = np.maximum.accumulate(reached(*inside, needed))
     return result
 
 
@@ -132,6 +133,15 @@ def _table(begun: pl.DataFrame, lengths: Lengths, today: dt.date) -> Array:
         return lengths.together
     shares = [(n / total) * lengths.of(str(sequence)) for sequence, n in mix.iter_rows()]
     return np.asarray(np.sum(shares, axis=0), dtype=np.float64)
+
+
+def _inside(mean: Array, variance: Array, window: int | None) -> tuple[Array, Array]:
+    """Mean and variance of what comes and is still in the window so many days later."""
+    if window is None or window >= HORIZON:
+        return mean, variance
+    gone = np.append(np.zeros(window), mean[: HORIZON - window])
+    steady = np.full(HORIZON - window, variance[window - 1])
+    return mean - gone, np.append(variance[:window], steady)
 
 
 def _kept(ended: pl.DataFrame | None, known: Known) -> Array:

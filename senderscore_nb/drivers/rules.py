@@ -94,7 +94,8 @@ def _errors(m: int) -> tuple[Array, Array, Array, Array]:
 
     node, weight = np.polynomial.hermite_e.hermegauss(24)
     freedom = FREEDOM * (m - 1)
-    logs = np.linspace(-12.0, 3.0, 401) if freedom < 30 else np.linspace(-3.0, 1.5, 401)
+    spread = np.sqrt(2 / freedom)
+    logs = np.linspace(-14 * spread, min(10 * spread, 3.0), 401)
     square = np.exp(logs)
     density = chi2.pdf(square * freedom, freedom) * square
     return node, weight / weight.sum(), np.sqrt(square), density / density.sum()
