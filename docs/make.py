@@ -11,7 +11,7 @@ import polars as pl
 from docs.explorer_picture import pictures as explorer_pictures
 from docs.thresholds_lab_picture import pictures as thresholds_lab_pictures
 from senderscore_nb import Selection, Window, charts, load_policy, open_account, score
-from senderscore_nb.drivers import explain_change, factor_effects, steps
+from senderscore_nb.drivers import explain_change, factor_effects, steps, watch
 from senderscore_nb.drivers.factors_words import NAMES
 from senderscore_nb.experiment import Cohort, Threshold, calibrate, compare, moved, stability
 from senderscore_nb.periods import Period
@@ -80,6 +80,14 @@ def waterfall() -> None:
     (PICTURES / "waterfall.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
 
 
+def control_chart() -> None:
+    """The control chart of the sender whose bounces climb, of drivers-outlook.md."""
+    account = open_account(SAMPLE, timezone=ZONE)
+    seen = account.labels.add(watch(account.tallies, account.policy, by="user"))
+    chart = charts.control(seen.filter(user_id="1003", measure="bounce_rate"))
+    (PICTURES / "control.svg").write_text(static_svg(chart.to_dict()), encoding="utf-8")
+
+
 def report() -> None:
     """The weekly report as it opens, in light and dark."""
     with tempfile.TemporaryDirectory() as scratch, browser() as chromium:
@@ -129,6 +137,7 @@ if __name__ == "__main__":
     thresholds()
     factors()
     waterfall()
+    control_chart()
     report()
     index()
     calibration()

@@ -19,6 +19,7 @@ from senderscore_nb.policy import PointCurve, ScoringPolicy
 from senderscore_nb.quantiles import beta_quantiles, limits, shares_above
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 CERTAIN = 0.95
 """A band is worded as certain from this probability on."""
@@ -100,7 +101,7 @@ class ScoreCertainty:
 
 
 def score_certainty(
-    counts: npt.NDArray[np.int64], policy: ScoringPolicy, *, confidence: float = 0.95
+    counts: Counts, policy: ScoringPolicy, *, confidence: float = 0.95
 ) -> ScoreCertainty:
     """The posterior of the score, through the policy's point curves.
 
@@ -112,13 +113,15 @@ def score_certainty(
     narrower than a cell, both come from all pairs of 201 quantiles of the two rates instead.
 
     Args:
-        counts: Shape (rows, 4): replies and their denominator, bounces and theirs.
+        counts: Shape (rows, 4): replies and their denominator, bounces and theirs. They need not
+            be whole: c of n stands for a posterior Beta(c + ½, n − c + ½).
         policy: The curves and the bands.
         confidence: Of the interval.
     """
     if len(counts) == 0:
         return ScoreCertainty(np.empty(0), np.empty(0), np.empty((0, len(policy.bands))))
-    distinct, where = np.unique(counts, axis=0, return_inverse=True)
+    values: Array = counts.astype(np.float64)
+    distinct, where = np.unique(values, axis=0, return_inverse=True)
     large = distinct[:, 3] >= _LARGE
     low, high = np.empty(len(distinct)), np.empty(len(distinct))
     bands = np.empty((len(distinct), len(policy.bands)))
@@ -219,9 +222,9 @@ def _joint_below(replies: _Cells, bounces: _Cells, edge: float) -> Array:
 
 
 def _by_quantiles(
-    counts: npt.NDArray[np.int64], policy: ScoringPolicy, confidence: float
+    counts: Array, policy: ScoringPolicy, confidence: float
 ) -> tuple[Array, Array, Array]:
-    replied, reply_n, bounced, bounce_n = counts.T.astype(np.float64)
+    replied, reply_n, bounced, bounce_n = counts.T
 
     def points(curve: PointCurve, count: Array, n: Array) -> Array:
         rates = beta_quantiles(count, n)
@@ -237,9 +240,9 @@ def _by_quantiles(
 
 
 def _by_cells(
-    counts: npt.NDArray[np.int64], policy: ScoringPolicy, confidence: float
+    counts: Array, policy: ScoringPolicy, confidence: float
 ) -> tuple[Array, Array, Array]:
-    replied, reply_n, bounced, bounce_n = counts.T.astype(np.float64)
+    replied, reply_n, bounced, bounce_n = counts.T
     replies, bounces = _cells(policy.reply_points), _cells(policy.bounce_points)
     a, b = _masses(replies, replied, reply_n), _masses(bounces, bounced, bounce_n)
     below = [

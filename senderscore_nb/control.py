@@ -196,15 +196,11 @@ def _tails(
 
 
 def _exactly_more(count: Array, n: Array, mean: Array, weight: Array) -> Any:
-    from scipy.stats import betabinom
-
-    return betabinom.sf(count - 1, n.astype(np.int64), mean * weight, (1 - mean) * weight)
+    return 1 - beta_binomial_cdf(count - 1, n, mean * weight, (1 - mean) * weight)
 
 
 def _exactly_fewer(count: Array, n: Array, mean: Array, weight: Array) -> Any:
-    from scipy.stats import betabinom
-
-    return betabinom.cdf(count, n.astype(np.int64), mean * weight, (1 - mean) * weight)
+    return beta_binomial_cdf(count, n, mean * weight, (1 - mean) * weight)
 
 
 def _smoothly(
@@ -217,3 +213,34 @@ def _smoothly(
     a, b = mean * whole, (1 - mean) * whole
     edge = np.clip((count + np.where(more, -0.5, 0.5)) / n, 0.0, 1.0)
     return np.where(more, betaincc(a, b, edge), betainc(a, b, edge))
+
+
+def beta_binomial_cdf(count: Array, n: Array, a: Array, b: Array) -> Array:
+    """The chance of at most so many of n under Beta-binomial distributions, row by row.
+
+    The terms are summed, so the work grows with the counts. Above 1e5 · n, a and b are as good as
+    infinite and the distribution is the binomial one.
+
+    Args:
+        count: Whole numbers; below 0 the chance is 0.
+        n: Whole numbers.
+        a: First parameter of the Beta, above 0.
+        b: Second parameter.
+
+    >>> one = np.ones(1)
+    >>> beta_binomial_cdf(one, 4 * one, one, one).round(6).tolist()
+    [0.4]
+    """
+    from scipy.special import betaln
+
+    mirrored = count > n / 2
+    upto = np.where(mirrored, n - count - 1, count).astype(np.int64)
+    first, second = np.where(mirrored, b, a), np.where(mirrored, a, b)
+    terms = np.maximum(upto + 1, 0)
+    row = np.repeat(np.arange(len(count)), terms)
+    k = np.arange(terms.sum()) - np.repeat(np.cumsum(terms) - terms, terms)
+    size, a_, b_ = n[row], first[row], second[row]
+    log = betaln(k + a_, size - k + b_) - betaln(a_, b_)
+    log -= np.log(size + 1) + betaln(size - k + 1, k + 1)
+    sums = np.clip(np.bincount(row, np.exp(log), minlength=len(count)), 0.0, 1.0)
+    return np.asarray(np.where(mirrored, 1 - sums, sums), dtype=np.float64)

@@ -45,7 +45,15 @@ def format_of(output: str | None) -> str:
     return ending if ending in FORMATS else "table"
 
 
-def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str = "") -> None:
+def write_frame(
+    frame: pl.DataFrame,
+    form: str,
+    output: str | None,
+    *,
+    note: str = "",
+    lead: str = "",
+    columns: Sequence[str] = (),
+) -> None:
     """Write a scored frame.
 
     CSV and JSON carry every column in full precision; text that a spreadsheet would take for a
@@ -56,9 +64,11 @@ def write_frame(frame: pl.DataFrame, form: str, output: str | None, *, note: str
         form: table, csv, json or parquet.
         output: A file, or None for the terminal.
         note: A line under the table.
+        lead: Sentences above the table.
+        columns: What the table shows; the keys and the main columns of a score unless given.
     """
     if form == "table":
-        _print_table(frame, output, note)
+        _print_table(frame.select(columns or _main(frame)), output, note, lead)
         return
     buffer = io.BytesIO()
     if form == "csv":
@@ -135,7 +145,7 @@ def write_table(
         table.add_row(*(Text(shown(value, most=160)) for value in row.values()))
     with _paper(output) as console:
         console.print(table)
-        console.print(Text("".join(c if c.isprintable() or c == "\n" else " " for c in note)))
+        console.print(Text(_plain(note)))
 
 
 def write_texts(
@@ -164,7 +174,7 @@ def write_texts(
             console.print(table)
 
 
-_FRACTIONS = ("same", "up", "down", "flip_rate", "consistency", "accuracy", "flips", "share")
+_SHARES = ("same", "up", "down", "flip_rate", "consistency", "accuracy", "flips", "share")
 
 
 def _table(frame: pl.DataFrame) -> Table:
@@ -184,7 +194,7 @@ def _table(frame: pl.DataFrame) -> Table:
 
 
 def _figure(name: str, value: object) -> str:
-    if isinstance(value, float) and name in _FRACTIONS:
+    if isinstance(value, float) and name in _SHARES:
         return f"{100 * value:.1f} %"
     if isinstance(value, float) and name in ("kappa", "spearman", "kendall"):
         return f"{value:.2f}"
@@ -234,29 +244,54 @@ def _write(content: bytes, form: str, output: str | None) -> None:
     sys.stdout.buffer.flush()
 
 
-def _print_table(frame: pl.DataFrame, output: str | None, note: str) -> None:
+def _main(frame: pl.DataFrame) -> list[str]:
+    """The keys, the labels and the main columns of a scored frame."""
+    keys = frame.columns[: frame.columns.index("ended")]
+    labels = [c for c in ("user_label", "sequence_label") if c in frame.columns]
+    return [*keys, *labels, *_SHOWN]
+
+
+def _print_table(frame: pl.DataFrame, output: str | None, note: str, lead: str) -> None:
     from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
-    keys = frame.columns[: frame.columns.index("ended")]
-    labels = [c for c in ("user_label", "sequence_label") if c in frame.columns]
-    columns = [*keys, *labels, *_SHOWN]
     table = Table(box=SIMPLE, pad_edge=False)
-    for name in columns:
+    for name in frame.columns:
         number = frame.schema[name].is_numeric()
         table.add_column(name, justify="right" if number else "left", no_wrap=number)
-    for row in frame.select(columns).iter_rows(named=True):
+    for row in frame.iter_rows(named=True):
         table.add_row(*(Text(_cell(name, value)) for name, value in row.items()))
     with _paper(output) as console:
+        if lead:
+            console.print(Text(_plain(lead)))
         console.print(table)
         console.print(Text(note))
+
+
+_FRACTIONS = ("rate", "centre", "low", "high")
+_FRACTION_ENDS = ("_rate", "_shrunk", "_weight")
+_FRACTION_STARTS = ("p_", "so_far")
 
 
 def _cell(name: str, value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{100 * value:.1f} %" if name.endswith("_rate") else f"{value:.1f}"
-    text = "".join(c if c.isprintable() else " " for c in str(value))
-    return text if len(text) <= 60 else text[:59] + "…"
+        return _number(name, value)
+    return _plain(str(value), most=60)
+
+
+def _number(name: str, value: float) -> str:
+    if name == "evidence":
+        return f"{value:.2g}" if value < 1000 else f"{value:.0f}"
+    ends = name.endswith(_FRACTION_ENDS) and not name.startswith("score")
+    if ends or name in _FRACTIONS or name.startswith(_FRACTION_STARTS):
+        return f"{100 * value:.1f} %"
+    return f"{value:.1f}"
+
+
+def _plain(text: str, *, most: int = 2000) -> str:
+    """A text as one line of visible characters."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean if len(clean) <= most else clean[: most - 1] + "…"

@@ -106,6 +106,7 @@ def summarize(tallies: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """
     columns = tallies.columns
     missing = [n for n in by if n not in columns and not (n in PERIODS and "day" in columns)]
+    missing += [n for n in MEASURES if n not in columns]
     if missing:
         raise ContractError(
             f"The tallies have no column {missing[0]!r}.", hint=did_you_mean(missing[0], columns)

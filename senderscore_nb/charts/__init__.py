@@ -7,6 +7,7 @@ current.
 
 from senderscore_nb.charts.calibration import calibration_map
 from senderscore_nb.charts.change import changes
+from senderscore_nb.charts.control import control, so_far
 from senderscore_nb.charts.envelopes import calibration_curves
 from senderscore_nb.charts.forest import forest
 from senderscore_nb.charts.funnel import funnel
@@ -14,11 +15,13 @@ from senderscore_nb.charts.gauge import gauge, gauge_wall
 from senderscore_nb.charts.heatmap import heatmap_sequences, heatmap_weeks
 from senderscore_nb.charts.layers import with_narrow
 from senderscore_nb.charts.migration import band_fill, migration
+from senderscore_nb.charts.outlook import next_band, power
 from senderscore_nb.charts.palette import band_colours, ink_on
 from senderscore_nb.charts.partial import heatmap_factors, partial_curve
 from senderscore_nb.charts.ranking import ranking
 from senderscore_nb.charts.rates import rates
 from senderscore_nb.charts.sensitivity import sensitivity_heatmap, tornado
+from senderscore_nb.charts.shrunk import shrunk
 from senderscore_nb.charts.stability import stability
 from senderscore_nb.charts.theme import enable, register, theme
 from senderscore_nb.charts.trend import trend
@@ -30,6 +33,7 @@ __all__ = [
     "calibration_curves",
     "calibration_map",
     "changes",
+    "control",
     "enable",
     "forest",
     "funnel",
@@ -40,11 +44,15 @@ __all__ = [
     "heatmap_weeks",
     "ink_on",
     "migration",
+    "next_band",
     "partial_curve",
+    "power",
     "ranking",
     "rates",
     "register",
     "sensitivity_heatmap",
+    "shrunk",
+    "so_far",
     "stability",
     "theme",
     "tornado",

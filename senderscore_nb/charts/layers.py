@@ -189,7 +189,7 @@ def footnote(policy: ScoringPolicy) -> alt.TitleParams:
     return note(f"Policy {words.clip(policy.label, 110)}")
 
 
-def note(text: str) -> alt.TitleParams:
+def note(text: str | list[str]) -> alt.TitleParams:
     """A small line under the chart."""
     return alt.TitleParams(
         text=text,

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, calibrate, data, drivers, factors, policy, project, reports
+from senderscore_nb.cli import (
+    app,
+    calibrate,
+    data,
+    drivers,
+    factors,
+    outlook,
+    policy,
+    project,
+    reports,
+)
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -36,3 +46,5 @@ for _command in (
 ):
     main.add_command(_command)
 policy.policy.add_command(calibrate.calibrate)
+for _command in (outlook.watch, outlook.shrinkage, outlook.ahead):
+    drivers.drivers.add_command(_command)

@@ -48,11 +48,8 @@ def score(
     from senderscore_nb.selection import Selection
 
     keys = parse_by(by)
-    selected["factors"] = factors_of(selected["factors"])
+    account, tallies = opened(data, mapping, timezone, roster, policy, selected)
     selection = Selection.parse(selected, where="options")
-    account = open_data(data, mapping, timezone, roster, policy)
-    tallies = account.select(selection)
-    _warn(account, tallies)
     # The pace is taken up to the newest day of the whole account, also where less is selected.
     known = account.tallies["day"].drop_nulls().sort().to_list()[-1:]
     as_of = min([*known, *([selection.end] if selection.end else [])], default=None)
@@ -138,6 +135,25 @@ def report(
     click.echo(made.page)
     if made.twin:
         click.echo(made.twin)
+
+
+def opened(
+    data: Sequence[str],
+    mapping: str | None,
+    timezone: str | None,
+    roster: str | None,
+    policy: str | None,
+    selected: dict[str, Any],
+) -> tuple[Account, pl.DataFrame]:
+    """The account, and the tallies that the options take; says what was rejected, or is empty."""
+    from senderscore_nb.selection import Selection
+
+    selected["factors"] = factors_of(selected["factors"])
+    selection = Selection.parse(selected, where="options")
+    account = open_data(data, mapping, timezone, roster, policy)
+    tallies = account.select(selection)
+    _warn(account, tallies)
+    return account, tallies
 
 
 def open_data(
