@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from senderscore_nb.selection import Selection
     from senderscore_nb.sources import (
         read_aggregate,
+        read_emails,
         read_enrollments,
         read_roster,
     )
@@ -43,6 +44,7 @@ _HOMES = {
     "merge": "tally",
     "open_account": "account",
     "read_aggregate": "sources",
+    "read_emails": "sources",
     "read_enrollments": "sources",
     "read_roster": "sources",
     "score": "score",
@@ -63,6 +65,7 @@ __all__ = [
     "merge",
     "open_account",
     "read_aggregate",
+    "read_emails",
     "read_enrollments",
     "read_roster",
     "reports",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from senderscore_nb.cli import app, data, project, reports
+from senderscore_nb.cli import app, data, project, reconstruct, reports
 from senderscore_nb.cli.base import Group
 
 __all__ = ["main"]
@@ -25,6 +25,7 @@ def main() -> None:
 for _command in (
     data.score,
     data.check,
+    reconstruct.reconstruct,
     data.report,
     data.policy,
     app.app,

@@ -28,36 +28,39 @@ def older_copies(mails: pl.LazyFrame, how: Typing) -> pl.DataFrame:
     twice = np.unique(codes[1:][codes[1:] == codes[:-1]])
     if not len(twice):
         return pl.DataFrame(schema={ROW: pl.Int64})
-    wanted = pl.DataFrame({"code": twice}).lazy()
-    have = mails.collect_schema().names()
-    text = [pl.col(name).cast(pl.String) for name in have if name != ROW]
-    status = pl.col("status") if "status" in have else pl.lit(None, pl.String)
-    rank = (
-        pl.col("status")
-        .str.strip_chars()
-        .str.to_uppercase()
-        .replace_strict(
-            {word: place for place, word in enumerate(_FINAL)}, default=-1, return_dtype=pl.Int8
-        )
-    )
-    modified = how.instant("modified") if "modified" in have else pl.lit(None, pl.Int64)
-    copies = (
-        mails.with_columns(status.cast(pl.String).alias("status"))
-        .select(
-            ROW,
-            code.alias("code"),
-            _id(),
-            modified.alias("modified"),
-            rank.fill_null(-1).alias("rank"),
-            pl.concat_str(text, separator="\x1f", ignore_nulls=True).alias("text"),
-        )
+    rows = (
+        mails.select(ROW, _id(), code.alias("code"))
+        .join(pl.DataFrame({"code": twice}).lazy(), on="code", how="semi")
         .filter(pl.col("mail_id").is_not_null())
-        .join(wanted, on="code", how="semi")
-        .sort("mail_id", "modified", "rank", "text", ROW, nulls_last=False)
+        .select(ROW, pl.col("mail_id").alias("__id"))
         .collect(engine="streaming")
     )
-    older = (copies["mail_id"] == copies["mail_id"].shift(-1)).fill_null(value=False)
+    copies = (
+        _standing(mails.join(rows.lazy(), on=ROW), how)
+        .sort("id", "modified", "rank", "text", ROW, nulls_last=False)
+        .collect(engine="streaming")
+    )
+    older = (copies["id"] == copies["id"].shift(-1)).fill_null(value=False)
     return copies.filter(older).select(ROW)
+
+
+def _standing(mails: pl.LazyFrame, how: Typing) -> pl.LazyFrame:
+    """`id`, and what decides which copy counts: `modified`, `rank` of the status, all `text`."""
+    have = mails.collect_schema().names()
+    text = [pl.col(name).cast(pl.String) for name in have if name not in (ROW, "__id")]
+    status = pl.col("status") if "status" in have else pl.lit(None)
+    word = status.cast(pl.String).str.strip_chars().str.to_uppercase()
+    places = {word: place for place, word in enumerate(_FINAL)}
+    rank = word.replace_strict(places, default=-1, return_dtype=pl.Int8)
+    return mails.select(
+        ROW,
+        pl.col("__id").alias("id"),
+        (how.instant("modified") if "modified" in have else pl.lit(None, pl.Int64)).alias(
+            "modified"
+        ),
+        rank.fill_null(-1).alias("rank"),
+        pl.concat_str(text, separator="\x1f", ignore_nulls=True).alias("text"),
+    )
 
 
 def _id() -> pl.Expr:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from senderscore_nb.sources.emails.rules import MINUTE, EmailRules, microseconds
-from senderscore_nb.sources.emails.typed import BOUNCED, FAILED
+from senderscore_nb.sources.emails.typed import BOUNCED
 
 KEY = ("sequence_id", "sender", "recipient")
 """Whose mail belongs together."""
@@ -84,16 +84,10 @@ def _beginnings(mails: pl.DataFrame, rules: EmailRules) -> Flags:
 
 
 def _again(mails: pl.DataFrame, block: Flags, later: Flags) -> Flags:
-    """Where the first template of a block comes once more, after a mail that left."""
-    starts = np.flatnonzero(block)
-    number = np.cumsum(block) - 1
-    template = mails["template_id"]
-    first = template.gather(starts).gather(number)
-    left = (mails["kind"] < FAILED).cast(pl.Int64).to_numpy()
-    before = np.cumsum(left) - left
-    since = before - before[starts][number]
-    same = (template == first).fill_null(value=False).to_numpy()
-    return np.asarray(same & ~block & later & (since > 0), dtype=np.bool_)
+    """Where the first template of a block comes once more, not as a race of the same mail."""
+    first = mails["template_id"].gather(np.flatnonzero(block)).gather(np.cumsum(block) - 1)
+    same = (mails["template_id"] == first).fill_null(value=False).to_numpy()
+    return np.asarray(same & ~block & later, dtype=np.bool_)
 
 
 def _summed(mails: pl.DataFrame, starts: Ints) -> pl.DataFrame:

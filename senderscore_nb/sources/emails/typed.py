@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -256,8 +257,8 @@ def _kind(rules: EmailRules) -> pl.Expr:
     )  # fmt: skip
     incoming_subject = pl.when(direction == "INCOMING_EMAIL").then("subject")
     subject = incoming_subject.str.to_lowercase().str.strip_chars_start()
-    starts = [subject.str.starts_with(s) for s in rules.out_of_office_subjects]
-    says = pl.any_horizontal(pl.lit(value=False), *starts)
+    starts = "|".join(re.escape(begin.lower()) for begin in rules.out_of_office_subjects)
+    says = subject.str.contains(f"^(?:{starts})") if starts else pl.lit(value=False)
     flag = pl.col("out_of_office")
     automatic = (
         pl.when(flag.is_in(_TRUE)).then(pl.lit(value=True))
