@@ -67,17 +67,19 @@ def found(*rows: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
     return ordered.to_dicts()
 
 
-_HOUR = st.integers(0, 24 * 70)
+_HALF_HOURS = st.builds(
+    lambda day, half: day * 48 + half, st.integers(0, 70), st.sampled_from([0, 0, 1, 2, 3, 9])
+)
 _SENDERS = (JO, "al@us.example")
 _CONTACTS = (BO, "cy@them.example", "di@other.example")
 _THREADS = ("t1", "t2", "t3", None)
 
 
 @st.composite
-def drawn_mail(draw: st.DrawFn, hours: st.SearchStrategy[int] = _HOUR) -> dict[str, Any]:
+def drawn_mail(draw: st.DrawFn) -> dict[str, Any]:
     """A mail of a small account in which everything meets everything."""
-    hour, thread = draw(hours), draw(st.sampled_from(_THREADS))
-    if draw(st.integers(0, 9)) < 7:
+    hour, thread = draw(_HALF_HOURS) / 2, draw(st.sampled_from(_THREADS))
+    if draw(st.integers(0, 9)) < 6:
         recipients = draw(st.lists(st.sampled_from(_CONTACTS), min_size=1, max_size=2, unique=True))
         return out(
             "", 0, at=at(hours=hour), thread_id=thread,
@@ -104,4 +106,6 @@ def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "mail_id": f"{i:03}"} for i, row in enumerate([*first, *rows])]
 
 
-accounts = st.lists(drawn_mail(), max_size=25).map(numbered)
+accounts = st.one_of(st.integers(0, 3), st.integers(20, 60)).flatmap(
+    lambda n: st.lists(drawn_mail(), min_size=n, max_size=n).map(numbered)
+)

@@ -1,4 +1,4 @@
-"""The reconstruction in plain Python, one mail at a time: slow, and written from the rules alone."""
+"""The reconstruction in plain Python, one mail at a time: slow, and written from the rules."""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ def referee(mails: list[Mail], rules: EmailRules) -> list[dict[str, Any]]:
     runs = [run for key, group in groups.items() for run in split(key, group, [], rules)]
     deliver(incoming, runs, rules)
     ends: dict[Key, list[dt.datetime]] = defaultdict(list)
+    race = dt.timedelta(minutes=rules.race_minutes)
     for run in runs:
-        ends[run.key] += [m["when"] for m in run.replies + run.notices]
+        came = [m["when"] for m in run.replies + run.notices]
+        ends[run.key] += [when for when in came if when + race < run.last]
     runs = [run for key, group in groups.items() for run in split(key, group, ends[key], rules)]
     deliver(incoming, runs, rules)
     return [outcome(run, rules) for run in runs]

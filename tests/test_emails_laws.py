@@ -21,7 +21,7 @@ from tests.mail_referee import referee
 LATE = EmailRules(as_of=START + dt.timedelta(days=75))
 
 
-@settings(max_examples=250)
+@settings(max_examples=80)
 @given(accounts)
 def test_the_referee_finds_the_same(rows: list[dict[str, Any]]) -> None:
     """One mail at a time, in plain Python: same enrollments, same replies, bounces and ends."""
@@ -62,6 +62,7 @@ def test_the_referee_finds_the_same(rows: list[dict[str, Any]]) -> None:
     assert got == wanted
 
 
+@settings(max_examples=15)
 @given(accounts, st.randoms(use_true_random=False))
 def test_the_order_of_mails_changes_nothing(rows: list[dict[str, Any]], random: Any) -> None:
     mixed = list(rows)
@@ -71,7 +72,7 @@ def test_the_order_of_mails_changes_nothing(rows: list[dict[str, Any]], random: 
     assert one.fates.sort("fate", "what").equals(other.fates.sort("fate", "what"))
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(accounts)
 def test_parts_on_the_disk_change_nothing(rows: list[dict[str, Any]]) -> None:
     whole = built(*rows, rules=LATE)
@@ -83,6 +84,7 @@ def test_parts_on_the_disk_change_nothing(rows: list[dict[str, Any]]) -> None:
     assert parts.as_of == whole.as_of
 
 
+@settings(max_examples=15)
 @given(accounts, st.integers(0, 24 * 70))
 def test_enrollments_keep_their_ids_when_more_mail_arrives(
     rows: list[dict[str, Any]], hour: int
@@ -98,6 +100,7 @@ def test_enrollments_keep_their_ids_when_more_mail_arrives(
     assert then.enrollments.drop(known).equals(before.enrollments.drop(known))
 
 
+@settings(max_examples=10)
 @given(accounts, accounts)
 def test_two_accounts_without_anything_in_common_add_up(
     a: list[dict[str, Any]], b: list[dict[str, Any]]
@@ -127,7 +130,7 @@ _WORDS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.one_of(
@@ -151,6 +154,7 @@ def test_every_mail_is_used_ignored_or_rejected(rows: list[dict[str, Any]]) -> N
     assert made.enrollments["inferred"].all()
 
 
+@settings(max_examples=15)
 @given(st.lists(drawn_mail(), min_size=1, max_size=15).map(numbered))
 def test_copies_of_mails_change_nothing(rows: list[dict[str, Any]]) -> None:
     once = built(*rows, rules=LATE)

@@ -116,10 +116,11 @@ def _cut_again(
     numbered = segments.frame.select(*KEY, "last_at").with_row_index("place")
     numbered = numbered.with_columns(pl.col("place").cast(pl.Int64))
     keyed = events.join(numbered, on="place")
-    torn = keyed.filter(pl.col("last_at") > pl.col("at") + race).select(KEY).unique()
-    if torn.is_empty():
+    # What comes back of an enrollment ends that one, and not a later one of the same key.
+    inside = keyed.filter(pl.col("last_at") > pl.col("at") + race)
+    if inside.is_empty():
         return None
-    own = keyed.join(torn, on=KEY, how="semi").select(*KEY, pl.col("at").alias(EVENT))
+    torn, own = inside.select(KEY).unique(), inside.select(*KEY, pl.col("at").alias(EVENT))
     redone = [
         cut(_with_events(mails, own, race), rules)
         for part in store.parts
