@@ -13,7 +13,7 @@ import polars as pl
 
 from senderscore_nb.sources.days import known_zone
 from senderscore_nb.sources.emails.columns import require_columns
-from senderscore_nb.sources.emails.files import ROW, open_mails
+from senderscore_nb.sources.emails.files import ROW, open_mails, unreadable
 from senderscore_nb.sources.emails.people import read_people
 from senderscore_nb.sources.emails.rebuild import Rebuilt, rebuild
 from senderscore_nb.sources.emails.result import EmailReading, describe_emails
@@ -66,7 +66,11 @@ def read_emails(
     people = read_people(owners, aliases)
     mails = open_mails(paths, progress)
     how = Typing(rules, timezone, people.aliases)
-    built = rebuild(mails.frame, mails.whole, how, people, progress)
+    try:
+        built = rebuild(mails.frame, mails.whole, how, people, progress)
+    except pl.exceptions.ComputeError as error:
+        # A file is read while it is worked on, so what is wrong in its midst is found here.
+        raise unreadable(", ".join(file.name for file in mails.files), error) from None
     fates = built.fates
     if mails.broken.height:
         broken = [("rejected", "not a row of the file", mails.broken.height)]

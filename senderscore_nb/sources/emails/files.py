@@ -151,7 +151,13 @@ def _open(path: Path) -> _Opened:
             with path.open("rb") as file:
                 head = file.read(_HEAD).split(b"\n", 1)[0].decode("utf-8", "replace")
             _, delimiter = read_delimited(head, "\t" if ending == ".tsv" else None, path)
-            scan = pl.scan_csv(path, separator=delimiter, infer_schema=False, glob=False)
+            scan = pl.scan_csv(
+                path,
+                separator=delimiter,
+                infer_schema=False,
+                glob=False,
+                empty_string_is_null=False,
+            )
             return _scanned(path, form, delimiter, scan, size)
     except OSError as error:
         raise ReadError(f"The file cannot be read ({error.strerror}).", where=str(path)) from None

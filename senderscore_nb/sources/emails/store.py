@@ -17,7 +17,7 @@ import polars as pl
 
 from senderscore_nb.errors import ReadError
 from senderscore_nb.sources.emails.addresses import SEPARATOR
-from senderscore_nb.sources.emails.files import ROW, unreadable
+from senderscore_nb.sources.emails.files import ROW
 from senderscore_nb.sources.emails.typed import BOUNCED, REFUSED, REPLY, SENT
 
 PART = 1_500_000
@@ -62,7 +62,7 @@ def stored(mails: pl.LazyFrame, count: int, owners: pl.DataFrame) -> Iterator[St
     flat = _flat(mails, owners)
     number = -(-count // PART) if count else 1
     if number == 1:
-        yield _held(_collected(flat))
+        yield _held(flat.collect(engine="streaming"))
         return
     folder = Path(tempfile.mkdtemp(prefix="senderscore-mail-"))
     try:
@@ -119,8 +119,6 @@ def _spilled(flat: pl.LazyFrame, number: int, folder: Path) -> Store:
             target, compression="lz4", statistics=False, maintain_order=False, mkdir=True,
             engine="streaming",
         )  # fmt: skip
-    except pl.exceptions.PolarsError as error:
-        raise unreadable("mails", error) from None
     except OSError as error:
         raise ReadError(
             f"The mails cannot be kept while they are worked on ({error.strerror}).",
@@ -142,13 +140,6 @@ def _spilled(flat: pl.LazyFrame, number: int, folder: Path) -> Store:
         _counted(everything),
         _rejected(nothing if others is None else others),
     )
-
-
-def _collected(frame: pl.LazyFrame) -> pl.DataFrame:
-    try:
-        return frame.collect(engine="streaming")
-    except pl.exceptions.PolarsError as error:
-        raise unreadable("mails", error) from None
 
 
 def _counted(flat: pl.LazyFrame) -> pl.DataFrame:
