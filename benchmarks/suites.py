@@ -219,5 +219,6 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "reading": reading,
     "report": report,
     "fanout": fanout,
+    "reconstruct": lambda quick: import_module("benchmarks.mails").reconstruct(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
 }

@@ -7,67 +7,20 @@ to read is switched on by name, each with its share, so that a study can tell wh
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from senderscore_nb.sample.account import SEQUENCES, TIMEZONE
+from senderscore_nb.sample.mail_truth import truth_of
+from senderscore_nb.sample.nuisances import Nuisances
 from senderscore_nb.sample.traces import DAY_US, Draw, incoming_letters, mail_columns
+
+__all__ = ["Nuisances", "SimulatedMail", "simulate_mails"]
 
 _STEPS = {s.sequence_id: s.steps for s in SEQUENCES}
 _DAYS = {s.sequence_id: s.days for s in SEQUENCES}
-
-
-@dataclass(frozen=True)
-class Nuisances:
-    """What makes mail hard to read, each with its share; 0 is off.
-
-    Attributes:
-        missing_owners: Mails without an owner id (16–45 % in one measured account).
-        automatic_replies: Enrollments that a machine answers.
-        unmarked: Of those, the share that nothing marks as automatic.
-        lost_threads: Replies whose thread id is not that of the enrollment.
-        other_addresses: Replies from a declared alias of the recipient.
-        notices: Bounces that only a notice of a gateway tells of.
-        mute_notices: Of those, the share that has neither thread nor address.
-        several_recipients: Enrollments whose mails also go to a colleague, who does not answer.
-        repeated: Ended enrollments that are repeated in the same sequence 2–14 days later.
-        other_template: Of those, the share that begins with another template.
-        colleagues: Enrollments during which a colleague writes in a thread of their own.
-        forwarded: Mails that are forwarded, as an object of their own.
-        sender_aliases: Enrollments that are sent from a declared alias of the sender.
-        own_mail: One-to-one mails beside those of sequences, by enrollment.
-        duplicates: Mails that are there twice, the older copy with an older state.
-        shuffled: Mails are in no order.
-    """
-
-    missing_owners: float = 0.3
-    automatic_replies: float = 0.06
-    unmarked: float = 0.1
-    lost_threads: float = 0.15
-    other_addresses: float = 0.05
-    notices: float = 0.3
-    mute_notices: float = 0.15
-    several_recipients: float = 0.02
-    repeated: float = 0.05
-    other_template: float = 0.3
-    colleagues: float = 0.03
-    forwarded: float = 0.02
-    sender_aliases: float = 0.05
-    own_mail: float = 0.2
-    duplicates: float = 0.05
-    shuffled: bool = True
-
-    @classmethod
-    def none(cls) -> Nuisances:
-        """Mail as it would be in a world without trouble."""
-        shares = {name: 0.0 for name in cls.__dataclass_fields__ if name != "shuffled"}
-        return cls(**shares, shuffled=False)
-
-    def only(self, *names: str) -> Nuisances:
-        """These, and none of the others."""
-        return replace(Nuisances.none(), **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -128,7 +81,7 @@ def simulate_mails(
         objects = objects[draw.generator.permutation(objects.height)]
     users = runs["user_id"].unique().sort()
     return SimulatedMail(
-        objects, _truth(runs, gap_days), _owners(users), _aliases(runs, users), now
+        objects, truth_of(runs, gap_days), _owners(users), _aliases(runs, users), now
     )
 
 
@@ -157,14 +110,15 @@ def _runs(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_repeats(runs: pl.DataFrame, draw: Draw, wrong: Nuisances, now: int) -> pl.DataFrame:
-    """Some that have ended begin again soon, in the same sequence, and nobody answers."""
+    """Some that have ended begin again in the same sequence, and nobody answers."""
     chosen = draw.below(runs.height, wrong.repeated)
     wait, other = draw.uniform(runs.height), draw.below(runs.height, wrong.other_template)
+    wait = np.where(draw.below(runs.height, wrong.late_repeats), 22 + 18 * wait, 2 + 12 * wait)
     last = pl.max_horizontal("ended_at", pl.col("first_at") + (pl.col("sent") - 1) * pl.col("step"))
     again = (
         runs.with_columns(wait=wait, other=other, last=last)
         .filter(pl.Series(chosen), pl.col("ended_at").is_not_null())
-        .with_columns(first_at=pl.col("last") + ((2 + 12 * pl.col("wait")) * DAY_US).cast(pl.Int64))
+        .with_columns(first_at=pl.col("last") + (pl.col("wait") * DAY_US).cast(pl.Int64))
         .filter(pl.col("first_at") < now)
         .with_columns(
             template_id=pl.when("other").then(pl.col("template_id") + "9").otherwise("template_id"),
@@ -319,58 +273,3 @@ def _aliases(runs: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
         address=pl.format("user-{}@example.com", "u"),
     )
     return pl.concat([theirs, ours]).unique(maintain_order=True)
-
-
-def _truth(runs: pl.DataFrame, gap_days: float) -> pl.DataFrame:
-    bounced, replied = pl.col("bounces") > 0, pl.col("replies") > 0
-    severity = (
-        pl.when(pl.col("luck") < 0.5).then(pl.lit("hard"))
-        .when(pl.col("luck") < 0.7).then(pl.lit("soft"))
-        .otherwise(pl.lit("unknown"))
-    )  # fmt: skip
-    main = runs.select(
-        "sequence_id", "sender", "recipient", pl.col("first_id").cast(pl.String), "user_id",
-        "first_at", "last_at", "ended_at", "template_id", "automatic", "shared", "end_reason",
-        replied=replied,
-        bounced=bounced,
-        bounce_type=pl.when(bounced).then(severity),
-        reply_case=pl.when(replied).then(_reply_case()),
-        bounce_case=pl.when(bounced).then(
-            pl.when(~pl.col("by_notice")).then(pl.lit("status"))
-            .when("mute").then(pl.lit("mute notice")).otherwise(pl.lit("notice"))
-        ),
-        unmarked=pl.col("automatic") & pl.col("is_unmarked"),
-        event_at=pl.when(bounced).then("last_at").otherwise("reply_at"),
-    )  # fmt: skip
-    second = main.filter("shared").with_columns(
-        recipient=pl.format("colleague.{}", "recipient"),
-        replied=pl.lit(value=False),
-        bounced=pl.lit(value=False),
-        automatic=pl.lit(value=False),
-        unmarked=pl.lit(value=False),
-        ended_at=pl.lit(None, pl.Int64),
-        event_at=pl.lit(None, pl.Int64),
-        end_reason=pl.lit("colleague"),
-        **{n: pl.lit(None, pl.String) for n in ("bounce_type", "reply_case", "bounce_case")},
-    )
-    key = ["sequence_id", "sender", "recipient"]
-    ordered = pl.concat([main, second]).sort(*key, "first_at", "first_id")
-
-    def before(name: str) -> pl.Expr:
-        return pl.col(name).shift(1).over(key)
-
-    return ordered.with_columns(
-        repeat=pl.when(before("last_at").is_null()).then(None)
-        .when(pl.col("first_at") - before("last_at") > int(gap_days * DAY_US)).then(pl.lit("gap"))
-        .when(before("event_at") < pl.col("first_at")).then(pl.lit("event"))
-        .when(before("template_id") == pl.col("template_id")).then(pl.lit("template"))
-        .otherwise(pl.lit("nothing"))
-    )  # fmt: skip
-
-
-def _reply_case() -> pl.Expr:
-    return (
-        pl.when("by_alias").then(pl.lit("alias"))
-        .when("is_lost").then(pl.lit("address"))
-        .otherwise(pl.lit("thread"))
-    )  # fmt: skip
