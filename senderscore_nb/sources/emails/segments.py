@@ -17,6 +17,8 @@ KEY = ("sequence_id", "sender", "recipient")
 EVENT = "event"
 """Column with the last reply or bounce notice that could have ended an enrollment before a mail."""
 
+_LOOKED_AT = ("at", "kind", "thread_id", "template_id", "contact_id", "owner_id", "opens", "clicks")
+
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 _NEVER = np.iinfo(np.int64).max
@@ -47,35 +49,52 @@ def cut(mails: pl.DataFrame, rules: EmailRules) -> Segments:
         mails: The columns of `store.OUTGOING`, and perhaps `event`.
         rules: Gap and race.
     """
-    mails = _ordered(mails)
-    if mails.is_empty():
-        starts = np.zeros(0, np.int64)
-    else:
-        starts = np.flatnonzero(_beginnings(mails, rules))
-    return Segments(_summed(mails, starts), _threads(mails, starts))
+    order, same = _order(mails)
+    light = mails.select(name for name in (*_LOOKED_AT, EVENT) if name in mails.columns)[order]
+    starts = np.flatnonzero(_beginnings(light, same, rules))
+    return Segments(_summed(mails, light, order, starts), _threads(light, starts))
 
 
-def _ordered(mails: pl.DataFrame) -> pl.DataFrame:
-    """By key and time.
+def _order(mails: pl.DataFrame) -> tuple[Ints, Flags]:
+    """Places of the mails by key and time, and where a mail has the key of the one before.
 
-    The key is compared by codes: which of two keys comes first is all the same; which of two mails
-    of one instant comes first is decided by their ids.
+    Which of two keys comes first is all the same, so the key is one number; which of two mails of
+    one instant comes first is decided by their ids.
     """
+    keys = mails.select("at", "mail_id", key=_key(mails)).with_row_index("place")
+    keys = keys[keys.select(pl.arg_sort_by("key", "at")).to_series()]
+    place, key = keys["place"].cast(pl.Int64), keys["key"].to_numpy()
+    twin = pl.all_horizontal(pl.col(n) == pl.col(n).shift(1) for n in ("key", "at"))
+    twins = keys.select((twin | twin.shift(-1)).fill_null(value=False)).to_series()
+    if twins.any():
+        apart = keys.filter(twins).sort("key", "at", "mail_id")["place"]
+        place = place.scatter(twins.arg_true(), apart.cast(pl.Int64))
+    same = np.concatenate([np.zeros(len(key[:1]), np.bool_), key[1:] == key[:-1]])
+    return place.to_numpy(), same
+
+
+def _key(mails: pl.DataFrame) -> pl.Series:
+    """The key of each mail as one number."""
     kind = pl.Categorical(pl.Categories.random())
-    codes = [pl.col(name).cast(kind).to_physical().alias(f"__{name}") for name in KEY]
-    names = [f"__{name}" for name in KEY]
-    ordered = mails.with_columns(codes).sort(*names, "at", "mail_id", maintain_order=False)
-    same = pl.all_horizontal(pl.col(n) == pl.col(n).shift(1) for n in names)
-    return ordered.with_columns(__same=same.fill_null(value=False)).drop(names)
+    codes = mails.select(pl.col(n).cast(kind).to_physical().cast(pl.UInt64) for n in KEY)
+    number = pl.Series([0], dtype=pl.UInt64).new_from_index(0, mails.height)
+    room = 1
+    for code in codes.iter_columns():
+        values = int(code.max() or 0) + 1  # type: ignore[arg-type]
+        if room * values >= 2**63:
+            number = number.rank("dense").cast(pl.UInt64)
+            room = int(number.max() or 0) + 1  # type: ignore[arg-type]
+        number = number * values + code
+        room *= values
+    return number
 
 
-def _beginnings(mails: pl.DataFrame, rules: EmailRules) -> Flags:
-    same = mails["__same"].to_numpy()
+def _beginnings(mails: pl.DataFrame, same: Flags, rules: EmailRules) -> Flags:
     at, kind = mails["at"].to_numpy(), mails["kind"].to_numpy()
     before = np.concatenate([at[:1], at[:-1]])
     race = round(rules.race_minutes * MINUTE)
     block = ~same | (at - before > microseconds(rules.gap_days))
-    returned = np.concatenate([[False], kind[:-1] == BOUNCED])
+    returned = np.concatenate([np.zeros(len(kind[:1]), np.bool_), kind[:-1] == BOUNCED])
     begins = block | returned | _again(mails, block, at - before > race)
     if EVENT in mails.columns:
         event = mails[EVENT].fill_null(np.iinfo(np.int64).min).to_numpy()
@@ -90,21 +109,21 @@ def _again(mails: pl.DataFrame, block: Flags, later: Flags) -> Flags:
     return np.asarray(same & ~block & later, dtype=np.bool_)
 
 
-def _summed(mails: pl.DataFrame, starts: Ints) -> pl.DataFrame:
-    ends = np.append(starts[1:], mails.height) - 1 if len(starts) else starts
-    first, last = mails[starts], mails[ends]
+def _summed(mails: pl.DataFrame, light: pl.DataFrame, order: Ints, starts: Ints) -> pl.DataFrame:
+    ends = np.append(starts[1:], len(order)) - 1 if len(starts) else starts
+    first, last = mails[order[starts]], light[ends]
     return first.select(
         *KEY,
         pl.col("mail_id").alias("first_id"),
         pl.col("at").alias("first_at"),
         last["at"].alias("last_at"),
         last["kind"].alias("last_kind"),
-        last["severity"].alias("severity"),
+        mails["severity"].gather(order[ends]).alias("severity"),
         "template_id",
-        _first_known(mails["contact_id"], starts, ends).alias("contact_id"),
-        _most_frequent(mails["owner_id"], starts).alias("owner_id"),
-        _any(mails["opens"], starts).alias("opened"),
-        _any(mails["clicks"], starts).alias("clicked"),
+        _first_known(light["contact_id"], starts, ends).alias("contact_id"),
+        _most_frequent(light["owner_id"], starts).alias("owner_id"),
+        _any(light["opens"], starts).alias("opened"),
+        _any(light["clicks"], starts).alias("clicked"),
         pl.Series("mails", ends - starts + 1, dtype=pl.Int64),
     )
 
