@@ -34,7 +34,8 @@ SQL = """
                         and lag(status) over key <> 'BOUNCED' then 0 else 1 end as begins
         from mails window key as (partition by sequence, f, t order by sent_at, id)
     ), numbered as (
-        select *, sum(begins) over (partition by sequence, f, t order by sent_at, id) as n from marked
+        select *, sum(begins) over (partition by sequence, f, t order by sent_at, id) as n
+        from marked
     )
     select sequence, f, t, n, min(sent_at) as first_at, max(sent_at) as last_at, count(*) as mails,
            bool_or(status = 'BOUNCED') as bounced

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from senderscore_nb.errors import MappingError, ReadError
-from senderscore_nb.sources.choosing import _near as near
+from senderscore_nb.errors import MappingError, ReadError, did_you_mean
+from senderscore_nb.safe import shown
 from senderscore_nb.sources.forms import fold
 from senderscore_nb.sources.mapping import Mapping
 
@@ -62,14 +62,12 @@ def find_columns(headers: Sequence[str], *, where: str) -> dict[str, int]:
         raise MappingError(error.found, where=where, hint="Leave one of them out.") from None
     missing = [column for column in NEEDED if column not in places]
     if missing:
-        column = missing[0]
-        known = {fold(h): h for h in headers}
-        nearest = next((n for n in (near(label, known) for label in MAIL[column]) if n), "")
+        wanted = [MAIL[column][0] for column in missing]
         raise MappingError(
-            f"No header was found for {', '.join(MAIL[c][0] for c in missing)}"
-            + (f" (perhaps {nearest[:60]!r})." if nearest else "."),
+            f"No header was found for {', '.join(wanted)}; e-mail objects are expected, with the "
+            "API's internal names as headers.",
             where=where,
-            hint="E-mail objects are expected, with the API's internal names as headers.",
+            hint=did_you_mean(wanted[0], [shown(header) for header in headers]),
         )
     return places
 
