@@ -25,7 +25,8 @@ def truth_of(runs: pl.DataFrame, gap_days: float) -> pl.DataFrame:
     )  # fmt: skip
     main = runs.select(
         "sequence_id", "sender", "recipient", pl.col("first_id").cast(pl.String), "user_id",
-        "first_at", "last_at", "ended_at", "template_id", "automatic", "shared", "end_reason",
+        "first_at", "last_at", "ended_at", "template_id", "automatic", "shared", "overlap",
+        "end_reason",
         replied=replied,
         bounced=bounced,
         bounce_type=pl.when(bounced).then(severity),

@@ -33,8 +33,8 @@ class SimulatedMail:
             its id), `user_id`, `first_at`, `last_at` (microseconds, UTC), `ended_at`, `replied`,
             `bounced`, `bounce_type`, `end_reason`, `template_id`; and what happened to it:
             `reply_case`, `bounce_case`, `automatic` (Boolean), `unmarked`, `shared` (its mails
-            went to two), `repeat` (null, or `event`, `template`, `gap`, `nothing`: what tells it
-            from the one before).
+            went to two), `overlap` (the contact was in another sequence too), `repeat` (null, or
+            `event`, `template`, `gap`, `nothing`: what tells it from the one before).
         owners: As the API lists them: `id`, `userId`, `email`.
         aliases: `alias`, `address`.
         now: The end of what is known, microseconds, UTC.
@@ -133,7 +133,36 @@ def _with_repeats(runs: pl.DataFrame, draw: Draw, wrong: Nuisances, now: int) ->
             end_reason=pl.when(pl.col("ended_at") < now).then("end_reason"),
         )
     )
-    return pl.concat([runs, again.select(runs.columns)]).with_row_index("run")
+    return _with_overlaps(pl.concat([runs, again.select(runs.columns)]), draw, wrong, now)
+
+
+def _with_overlaps(runs: pl.DataFrame, draw: Draw, wrong: Nuisances, now: int) -> pl.DataFrame:
+    """Some contacts are in the next sequence an hour later as well; they do not answer that one."""
+    chosen = draw.below(runs.height, wrong.overlaps) & (runs["sent"] > 0).to_numpy()
+    ids = [s.sequence_id for s in SEQUENCES]
+    following = dict(zip(ids, [*ids[1:], ids[0]], strict=True))
+    other = (
+        runs.filter(pl.Series(chosen))
+        .with_columns(
+            pl.col("sequence_id").replace(following), first_at=pl.col("first_at") + DAY_US // 24
+        )
+        .filter(pl.col("first_at") < now)
+        .with_columns(
+            template_id=pl.col("template_id") + "7",
+            sent=pl.lit(1, pl.Int64),
+            ended_at=pl.lit(None, pl.Int64),
+            replies=pl.lit(0, pl.Int64),
+            bounces=pl.lit(0, pl.Int64),
+            end_reason=pl.lit(None, pl.String),
+        )
+    )
+    both = pl.concat(
+        [
+            runs.with_columns(overlap=pl.Series(chosen)),
+            other.with_columns(overlap=pl.lit(value=True)),
+        ]
+    )
+    return both.with_row_index("run")
 
 
 def _fated(runs: pl.DataFrame, draw: Draw, wrong: Nuisances, now: int) -> pl.DataFrame:

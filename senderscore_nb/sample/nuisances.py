@@ -21,6 +21,7 @@ class Nuisances:
         repeated: Ended enrollments that are repeated in the same sequence 2–14 days later.
         late_repeats: Of those, the share that is repeated 22–40 days later instead.
         other_template: Of those, the share that begins with another template.
+        overlaps: Enrollments of a contact who is in another sequence of the same sender as well.
         colleagues: Enrollments during which a colleague writes in a thread of their own.
         forwarded: Mails that are forwarded, as an object of their own.
         sender_aliases: Enrollments that are sent from a declared alias of the sender.
@@ -40,6 +41,7 @@ class Nuisances:
     repeated: float = 0.05
     late_repeats: float = 0.2
     other_template: float = 0.3
+    overlaps: float = 0.04
     colleagues: float = 0.03
     forwarded: float = 0.02
     sender_aliases: float = 0.05
