@@ -250,6 +250,7 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "sweep": sweep,
     "factors": lambda quick: import_module("benchmarks.factors").factors(quick),
     "explain": lambda quick: import_module("benchmarks.explain").explain(quick),
+    "reconstruct": lambda quick: import_module("benchmarks.mails").reconstruct(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
     "lab": lambda quick: import_module("benchmarks.lab").thresholds(quick),
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from senderscore_nb.selection import Selection
     from senderscore_nb.sources import (
         read_aggregate,
+        read_emails,
         read_enrollments,
         read_roster,
     )
@@ -44,6 +45,7 @@ _HOMES = {
     "merge": "tally",
     "open_account": "account",
     "read_aggregate": "sources",
+    "read_emails": "sources",
     "read_enrollments": "sources",
     "read_roster": "sources",
     "score": "score",
@@ -65,6 +67,7 @@ __all__ = [
     "merge",
     "open_account",
     "read_aggregate",
+    "read_emails",
     "read_enrollments",
     "read_roster",
     "reports",

@@ -31,11 +31,11 @@ def suite_of(*names: str, same_facts: bool = True) -> Suite:
 
 def test_a_quick_run_prints_and_writes_every_row(elsewhere, capsys):
     figures, written = elsewhere / "figures.json", elsewhere / "page.md"
-    quick = ["tally", "memory", "help", "reading", "--quick", "--rounds", "1"]
+    quick = ["tally", "memory", "help", "reading", "reconstruct", "--quick", "--rounds", "1"]
     command.main([*quick, "--json", str(figures), "--page", str(written)])
     printed, markdown = capsys.readouterr().out, written.read_text(encoding="utf-8")
     measured = json.loads(figures.read_text(encoding="utf-8"))["suites"]
-    for name in quick[:4]:
+    for name in quick[:5]:
         suite = suites.SUITES[name](True)
         assert suite.title in printed
         assert suite.title in markdown

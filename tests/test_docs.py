@@ -153,3 +153,17 @@ def test_the_calibration_page_says_what_comes_out(tmp_path, monkeypatch, capsys)
     for line in quoted:
         assert line in said
     assert "shape: (3, 3)" in said
+
+
+def test_the_mails_of_the_emails_page_are_put_together(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "emails.md"
+    monkeypatch.chdir(tmp_path)
+    (code,), (shown,) = blocks(page, "python"), blocks(page, "text")
+    exec(compile(code, "emails.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == shown
+    (tmp_path / "mails.csv").rename(tmp_path / "mails.parquet.csv")
+    pl.read_csv("mails.parquet.csv", infer_schema=False).write_parquet("mails.parquet")
+    (tmp_path / "owners.csv").write_text("id,userId,email\n901,7,jo@us.example\n")
+    for command in blocks(page, "sh")[0].splitlines():
+        got = CliRunner().invoke(main, shlex.split(command)[1:])
+        assert got.exit_code == 0, (command, got.output)

@@ -16,6 +16,7 @@ from senderscore_nb.cli import (
     outlook,
     policy,
     project,
+    reconstruct,
     reports,
 )
 from senderscore_nb.cli.base import Group
@@ -35,6 +36,7 @@ def main() -> None:
 for _command in (
     data.score,
     data.check,
+    reconstruct.reconstruct,
     data.report,
     policy.policy,
     drivers.drivers,

@@ -1,12 +1,15 @@
 """The outside world → enrollments of the contract, and what was rejected on the way."""
 
 from senderscore_nb.sources.aggregate import read_aggregate
+from senderscore_nb.sources.emails import EmailReading, EmailRules, read_emails
 from senderscore_nb.sources.enrollments import read_enrollments
 from senderscore_nb.sources.mapping import Mapping, load_mapping, mapping_names
 from senderscore_nb.sources.reading import Reading, SourceFile, describe, write_rejects
 from senderscore_nb.sources.roster import read_roster
 
 __all__ = [
+    "EmailReading",
+    "EmailRules",
     "Mapping",
     "Reading",
     "SourceFile",
@@ -14,6 +17,7 @@ __all__ = [
     "load_mapping",
     "mapping_names",
     "read_aggregate",
+    "read_emails",
     "read_enrollments",
     "read_roster",
     "write_rejects",

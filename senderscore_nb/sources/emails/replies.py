@@ -1,0 +1,136 @@
+"""Incoming mail → replies, automatic replies and bounce notices of enrollments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from senderscore_nb.sources.emails.addresses import SEPARATOR
+from senderscore_nb.sources.emails.matching import NEVER, latest_open
+from senderscore_nb.sources.emails.rules import EmailRules, microseconds
+from senderscore_nb.sources.emails.segments import Segments
+from senderscore_nb.sources.emails.typed import NOTICE
+
+MATCHED = pl.Schema({"row": pl.Int64(), "place": pl.Int64(), "by_thread": pl.Boolean()})
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """Incoming mail, made ready once.
+
+    Attributes:
+        letters: `row`, `at`, `sender`, `thread_id`: what people and their machines wrote.
+        notices: The same of mail servers.
+        to: `row`, `to`: the addresses that each was sent to, one a row.
+        named: `row`, `named`: the addresses that notices name, one a row.
+    """
+
+    letters: pl.DataFrame
+    notices: pl.DataFrame
+    to: pl.DataFrame
+    named: pl.DataFrame
+
+    @classmethod
+    def of(cls, incoming: pl.DataFrame) -> Mailbox:
+        """From the columns of `store.INCOMING`."""
+        is_notice = pl.col("kind") == NOTICE
+        columns = ("row", "at", "sender", "thread_id")
+        notices = incoming.filter(is_notice)
+        return cls(
+            incoming.filter(~is_notice).select(columns),
+            notices.select(columns),
+            _one_a_row(incoming, "recipients", "to"),
+            _one_a_row(notices, "named", "named"),
+        )
+
+
+def match(box: Mailbox, segments: Segments, senders: pl.Series, rules: EmailRules) -> pl.DataFrame:
+    """Each incoming mail's enrollment.
+
+    A letter belongs to the enrollment of its thread that has its sender as the recipient; else to
+    the latest of its thread, whoever of the other side writes; else, by its address, to the latest
+    that was open of those senders that it was sent to, or of any where it was sent to none of
+    them. A notice belongs to the enrollment of its thread whose address it names; else to the
+    latest of its thread; else to that of an address that it names. Mail of a sender of the account
+    is a reply only as the recipient's in the thread.
+
+    Args:
+        box: Incoming mail.
+        segments: What it may belong to.
+        senders: The addresses that mail of sequences is sent from.
+        rules: The windows.
+
+    Returns:
+        `row`, `place` in the segments, `by_thread`.
+    """
+    frame = segments.frame.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
+    frame = frame.select(
+        "place", "sender", "recipient", "first_at", "first_id", "last_at",
+        pl.col("first_at").alias("opens_at"),
+    )  # fmt: skip
+    threads = segments.threads.join(
+        frame.select("place", "recipient", "first_at", "first_id"), on="place"
+    ).with_columns(pl.col("thread_at").alias("opens_at"), closes_at=pl.lit(NEVER, pl.Int64))
+    parts = [pl.DataFrame(schema=MATCHED)]
+    parts += _letters(box, frame, threads, senders, rules)
+    parts += _notices(box, frame, threads, senders, rules)
+    return pl.concat(parts)
+
+
+def _letters(
+    box: Mailbox, frame: pl.DataFrame, threads: pl.DataFrame, senders: pl.Series, rules: EmailRules
+) -> Iterator[pl.DataFrame]:
+    letters = box.letters.with_columns(pl.col("sender").alias("recipient")).drop("sender")
+    own = latest_open(letters, threads, ["thread_id", "recipient"])
+    yield _marked(own, by_thread=True)
+    rest = letters.join(own, on="row", how="anti").filter(
+        ~pl.col("recipient").is_in(senders.implode()).fill_null(value=False)
+    )
+    others = latest_open(rest, threads, ["thread_id"])
+    yield _marked(others, by_thread=True)
+    rest = rest.join(others, on="row", how="anti")
+    yield _by_address(rest, box, _windowed(frame, rules.reply_days), senders)
+
+
+def _notices(
+    box: Mailbox, frame: pl.DataFrame, threads: pl.DataFrame, senders: pl.Series, rules: EmailRules
+) -> Iterator[pl.DataFrame]:
+    notices = box.notices.drop("sender")
+    about = notices.join(box.named.rename({"named": "recipient"}), on="row")
+    exact = latest_open(about, threads, ["thread_id", "recipient"])
+    yield _marked(exact, by_thread=True)
+    rest = notices.join(exact, on="row", how="anti")
+    thread = latest_open(rest, threads, ["thread_id"])
+    yield _marked(thread, by_thread=True)
+    left = about.join(pl.concat([exact, thread]), on="row", how="anti")
+    yield _by_address(left, box, _windowed(frame, rules.notice_days), senders)
+
+
+def _by_address(
+    mails: pl.DataFrame, box: Mailbox, candidates: pl.DataFrame, senders: pl.Series
+) -> pl.DataFrame:
+    """By recipient, among the senders that a mail was sent to; among all if to none of them."""
+    to = box.to.filter(pl.col("to").is_in(senders.implode())).rename({"to": "sender"})
+    ours = mails.join(to, on="row")
+    strays = mails.join(to, on="row", how="anti")
+    found = latest_open(ours, candidates, ["recipient", "sender"])
+    lost = latest_open(strays, candidates, ["recipient"])
+    return _marked(pl.concat([found, lost]), by_thread=False)
+
+
+def _windowed(frame: pl.DataFrame, days: float) -> pl.DataFrame:
+    return frame.with_columns(closes_at=pl.col("last_at") + microseconds(days))
+
+
+def _marked(found: pl.DataFrame, *, by_thread: bool) -> pl.DataFrame:
+    return found.select("row", "place", pl.lit(by_thread).alias("by_thread"))
+
+
+def _one_a_row(mails: pl.DataFrame, column: str, name: str) -> pl.DataFrame:
+    return (
+        mails.select("row", pl.col(column).str.split(SEPARATOR).alias(name))
+        .explode(name, empty_as_null=True, keep_nulls=True)
+        .drop_nulls(name)
+    )
