@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from senderscore_nb.cli import main
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer import Data, Explorer, Model, View
 from senderscore_nb.explorer.app import app_notebook, free_port, served
+from senderscore_nb.policy import load_policy
 from tests.browser import browser
 from tests.conftest import ROOT, SAMPLE
 from tests.lab import Driver, stop
@@ -122,7 +124,8 @@ def test_what_is_asked_of_the_app_stays_data(monkeypatch):
     import ast
 
     (call,) = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call)]
-    assert ast.literal_eval(call.keywords[0].value) == {"timezone": evil}
+    given = ast.literal_eval(call.keywords[0].value)
+    assert given == {"timezone": evil, "folder": str(Path.cwd())}
     monkeypatch.setenv("QUERY_STRING", "token=x&panel=trend&user=1003")
     explorer = served([str(SAMPLE)], timezone="Europe/Stockholm")
     assert (explorer.view.panel, explorer.view.user) == ("trend", "1003")
@@ -195,3 +198,106 @@ def test_an_explorer_is_changed_in_code_as_by_its_controls(tmp_path):
         handler(None, {**request, "number": 7, "from": "me"}, [])
         assert (frames[-1]["kind"], frames[-1]["number"], frames[-1]["to"]) == (kind, 7, "me")
     assert explorer.view.weeks == 12
+
+
+def write_policy(path: Path, name: str = "Ours") -> Path:
+    own = load_policy().model_copy(update={"name": name, "version": 2})
+    path.write_text(own.to_toml(), encoding="utf-8")
+    return path
+
+
+def test_files_that_options_name_are_found_from_any_folder(tmp_path, monkeypatch):
+    """The Python of a visitor works in another folder than the one the app was started in."""
+    write_policy(tmp_path / "own.toml")
+    (tmp_path / "people.csv").write_text((SAMPLE / "roster.csv").read_text("utf-8"), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    options = {"policy": "own.toml", "roster": "people.csv", "mapping": "canonical"}
+    (cell,) = app_notebook([str(SAMPLE)], {**options, "timezone": "Europe/Stockholm"})["cells"]
+    assert f"'policy': '{tmp_path}/own.toml'" in cell["source"]
+    assert f"'roster': '{tmp_path}/people.csv'" in cell["source"]
+    assert "'mapping': 'canonical'" in cell["source"]
+    assert f"'folder': '{tmp_path}'" in cell["source"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    explorer = served([str(SAMPLE)], policy=str(tmp_path / "own.toml"), folder=str(tmp_path),
+                      roster=str(tmp_path / "people.csv"), timezone="Europe/Stockholm")  # fmt: skip
+    assert explorer.view.policy == "Ours"
+    assert explorer.model.about()["policies"][-1] == "Ours"
+    assert f"load_policy('{tmp_path}/own.toml')" in explorer.code()
+    said: list[dict] = []
+    explorer.widget.send = lambda content, buffers=None: said.append(content)
+    request = {"do": "save", "name": "ours", "plan": str(elsewhere / "x.toml"), "every": "week"}
+    explorer.widget._asked(None, request, [])
+    assert said[-1]["text"] == f"Added 'ours' to {tmp_path / 'reports.toml'}."
+    assert not (elsewhere / "x.toml").exists()
+    assert f'policy = "{tmp_path}/own.toml"' in (tmp_path / "reports.toml").read_text("utf-8")
+
+
+def test_a_visitor_of_the_app_reads_no_file_that_they_name(tmp_path, monkeypatch):
+    other = write_policy(tmp_path / "other.toml", "Other")
+    monkeypatch.setenv("QUERY_STRING", f"token=x&policy={other}")
+    explorer = served([str(SAMPLE)], timezone="Europe/Stockholm")
+    assert explorer.view == View()
+    answer = explorer.model.answer({"do": "update", "changes": {"policy": str(other)}})
+    assert "There is no policy" in answer.values["error"]
+    assert explorer.view == View()
+    answer = explorer.model.answer({"do": "update", "changes": {"other": {"policy": str(other)}}})
+    assert "There is no policy" in answer.values["error"]
+
+
+def test_a_link_of_the_app_keeps_the_policy_that_is_shown(tmp_path, monkeypatch):
+    own = str(write_policy(tmp_path / "own.toml"))
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    for asked, policy in (
+        ("", "Ours"), ("teams=Nordics", "Ours"), ("policy=hubspot-article", "hubspot-article"),
+    ):  # fmt: skip
+        monkeypatch.setenv("QUERY_STRING", asked)
+        explorer = served([str(SAMPLE)], policy=own, timezone="Europe/Stockholm")
+        assert explorer.view.policy == policy
+        said: list[dict] = []
+        explorer.widget.send = lambda content, buffers=None, said=said: said.append(content)
+        explorer.widget._asked(None, {"do": "link"}, [])
+        monkeypatch.setenv("QUERY_STRING", "token=x&" + said[-1]["text"])
+        again = served([str(SAMPLE)], policy=own, timezone="Europe/Stockholm")
+        assert again.view == explorer.view
+
+
+def test_what_is_wrong_with_the_data_is_said_to_a_visitor(tmp_path):
+    said = served([str(tmp_path / "<b>none.csv")])._repr_html_()
+    assert "&lt;b&gt;none.csv" in said
+    assert "<b>none" not in said
+    none = str(tmp_path / "none.toml")
+    said = served([str(SAMPLE)], policy=none, timezone="Europe/Stockholm")
+    assert "none.toml" in said._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_the_app_leaves_no_folder_behind_when_it_is_ended_at_any_time(name, tmp_path):
+    """Also before it listens: the signal comes as soon as its folder is there."""
+    script = (
+        "import os, signal, tempfile\n"
+        "from senderscore_nb.explorer.app import _ended_in_order\n"
+        "with _ended_in_order(), tempfile.TemporaryDirectory(dir='.') as folder:\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "    signal.pause()\n"
+    )
+    got = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True,
+                         text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    assert "KeyboardInterrupt" in got.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_a_notebook_is_one_message_without_a_traceback(tmp_path, capsys, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    shell = InteractiveShell()
+    missing = str(tmp_path / "none.csv")
+    shell.run_cell(f"from senderscore_nb import Explorer\nExplorer({missing!r})")
+    said = capsys.readouterr()
+    assert "none.csv" in said.out
+    assert "Traceback" not in said.out + said.err
+    assert len((said.out + said.err).strip().splitlines()) == 1
+    shell.run_cell("1 / 0")
+    assert "ZeroDivisionError" in capsys.readouterr().out

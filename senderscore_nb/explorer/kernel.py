@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -109,6 +111,18 @@ def wilson_limits(count: Ints, n: Ints, *, confidence: float = 0.95) -> tuple[Fl
     return low, high
 
 
+def difference_limits(
+    now: tuple[float, float, float], before: tuple[float, float, float], *, correlation: float
+) -> tuple[float, float]:
+    """The interval of a difference, as `certainty.difference` gives it."""
+    (x, x_low, x_high), (y, y_low, y_high) = now, before
+
+    def half(a: float, b: float) -> float:
+        return math.sqrt(max(a * a + b * b - 2 * correlation * a * b, 0.0))
+
+    return x - y - half(x - x_low, y_high - y), x - y + half(x_high - x, y - y_low)
+
+
 @dataclass(frozen=True, slots=True)
 class Sure:
     """Interval, wording and probability of the band of one score."""
@@ -130,7 +144,7 @@ class Certainty:
         counts = np.stack(
             [scores.replied, scores.reply_n, scores.bounced, scores.ended], axis=-1
         ).astype(np.int64)
-        mark = policy.fingerprint
+        mark = _fingerprint(policy)
         keys = [(mark, row.tobytes()) for row in counts]
         wanted = {
             key: place
@@ -165,6 +179,12 @@ class Certainty:
                     wording(names, bands),
                     bands[int(scores.band[place])],
                 )
+
+
+@lru_cache(maxsize=32)
+def _fingerprint(policy: ScoringPolicy) -> str:
+    """A policy's fingerprint, which takes longer to make than to look up by its values."""
+    return policy.fingerprint
 
 
 def _rate(count: Ints, n: Ints) -> Floats:

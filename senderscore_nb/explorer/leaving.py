@@ -26,11 +26,11 @@ FORMS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": 
 def export(data: Data, view: View, form: str) -> tuple[str, bytes]:
     """What is seen as a file: its name and its content.
 
-    `csv` holds the rows in full precision, the charts of `png` and `svg` stand below each other,
-    and `html` is a page that opens anywhere and loads nothing.
+    `csv` holds all rows, on other pages too, in full precision; the charts of `png` and `svg` stand
+    below each other, and `html` is a page that opens anywhere and loads nothing.
 
     Raises:
-        SelectionError: There is no such form, or the filters leave nothing.
+        SelectionError: There is no such form, the filters leave nothing, or the days are too few.
     """
     if form not in FORMS:
         raise SelectionError(f"There is no export as {form!r}.", hint=did_you_mean(form, FORMS))
@@ -52,14 +52,15 @@ def export(data: Data, view: View, form: str) -> tuple[str, bytes]:
 
 def _csv(view: View, made: list[Picture]) -> bytes:
     buffer = io.BytesIO()
-    frames = [picture.frame for picture in made]
-    if view.panel == "compare":
+    frames = [picture.rows for picture in made]
+    told = {"compare": ("side", ("left", "right")), "heatmaps": ("by", ("week", "sequence"))}
+    if view.panel in told:
+        column, names = told[view.panel]
         frames = [
-            frame.with_columns(pl.lit(side).alias("side"))
-            for frame, side in zip(frames, ("left", "right"), strict=False)
+            frame.with_columns(pl.lit(name).alias(column))
+            for frame, name in zip(frames, names, strict=False)
         ]
-        frames = [pl.concat(frames, how="diagonal_relaxed")]
-    spreadsheet_safe(frames[0]).write_csv(buffer)
+    spreadsheet_safe(pl.concat(frames, how="diagonal_relaxed")).write_csv(buffer)
     return buffer.getvalue()
 
 
@@ -156,9 +157,9 @@ def picture_html(data: Data, view: View, mark: str) -> str:
     try:
         made = pictures(data, view)
     except SenderScoreError as error:
-        return _boxed(mark, Markup("<p>{}</p>").format(str(error)))
+        return boxed(mark, str(error))
     if not made:
-        return _boxed(mark, Markup("<p>{}</p>").format("Nothing is left under these filters."))
+        return boxed(mark, "Nothing is left under these filters.")
     parts = [_words(data, view)]
     for picture in made:
         spec = picture.chart.to_dict()
@@ -169,10 +170,13 @@ def picture_html(data: Data, view: View, mark: str) -> str:
                 picture.title, str(spec.get("description", picture.title)), uri
             )
         )
-    return _boxed(mark, Markup("").join(parts))
+    return boxed(mark, Markup("").join(parts))
 
 
-def _boxed(mark: str, inside: Markup) -> str:
+def boxed(mark: str, inside: str) -> str:
+    """A picture, or words in its place, in the element that the living widget hides."""
+    if not isinstance(inside, Markup):
+        inside = Markup("<p>{}</p>").format(inside)
     return str(
         Markup('<div class="senderscore-static-{}"><p><strong>{}</strong></p>{}</div>').format(
             mark, "Sender score explorer: the last view", inside
