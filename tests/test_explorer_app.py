@@ -282,8 +282,15 @@ def test_the_app_leaves_no_folder_behind_when_it_is_ended_at_any_time(name, tmp_
         f"    os.kill(os.getpid(), signal.{name})\n"
         "    signal.pause()\n"
     )
-    got = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True,
-                         text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    got = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+    )
     assert "KeyboardInterrupt" in got.stderr
     assert list(tmp_path.iterdir()) == []
 

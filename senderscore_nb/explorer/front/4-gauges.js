@@ -72,7 +72,7 @@ class Card {
     this.dial.update(row, policy);
     say(this.verdict, row.verdict);
     say(this.line, row.score === undefined
-      ? (row.status === "collecting" ? waiting(row).replace(" needed", "") : plural(row.ended, "enrollment"))
+      ? (row.status === "collecting" ? waiting(row).replace(" needed", "") : row.why || plural(row.ended, "enrollment"))
       : `${row.low.toFixed(0)}–${row.high.toFixed(0)} · ${plural(row.ended, "enrollment")}`);
     if (this.node.tagName === "BUTTON") put(this.node, "aria-label", `${row.label}: ${sentence(row)}. Open.`);
   }
@@ -82,22 +82,34 @@ const SORTS = [["score", "Score"], ["name", "Name"], ["ended", "Enrollments"], [
 
 class Pager {
   constructor(talk) {
-    this.back = button("‹ Previous", { onclick: () => talk.update({ page: this.page - 1 }) });
-    this.on = button("Next ›", { onclick: () => talk.update({ page: this.page + 1 }) });
+    this.back = button("‹ Previous", { onclick: () => this.turn(talk, -1) });
+    this.on = button("Next ›", { onclick: () => this.turn(talk, 1) });
     this.text = make("span", { role: "status" });
     this.node = make("div", { class: "pager" }, this.back, this.text, this.on);
   }
 
-  update(list, what) {
-    this.page = list.page;
+  // From the page that was asked for last, which may not be drawn yet.
+  turn(talk, by) {
+    this.page += by;
+    this.limit();
+    talk.update({ page: this.page });
+  }
+
+  limit() {
+    this.back.disabled = this.page <= 0;
+    this.on.disabled = this.page + 1 >= this.pages;
+  }
+
+  update(list, what, free) {
+    if (free || this.page === undefined) this.page = list.page;
+    this.pages = list.pages;
     const from = list.page * list.size;
     say(this.text, list.pages > 1
       ? `${from + 1}–${from + list.rows.length} of ${plural(list.total, what)}`
       : plural(list.total, what));
     show(this.back, list.pages > 1);
     show(this.on, list.pages > 1);
-    this.back.disabled = list.page === 0;
-    this.on.disabled = list.page + 1 >= list.pages;
+    this.limit();
   }
 }
 
@@ -117,7 +129,7 @@ class Wall {
       this.sort.value = view.sort;
       this.order.value = String(view.descending);
     }
-    this.pager.update(list, list.kind === "user" ? "sender" : "sequence");
+    this.pager.update(list, list.kind === "user" ? "sender" : "sequence", free);
     fill(this.wall, list.rows, () => new Card(this.open), (card, row) => card.update(row, policy));
   }
 }

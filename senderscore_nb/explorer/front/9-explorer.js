@@ -1,12 +1,15 @@
 // The explorer: crumbs, filters, panels; and what binds them to the view in Python.
 const PANELS = [["gauges", "Gauges"], ["heatmaps", "Heatmaps"], ["trend", "Trend"], ["table", "Table"], ["compare", "Compare"]];
 
+// With Ctrl or Cmd a key is the notebook's or the browser's, as to save; but undo is ours.
+const notOurs = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() !== "z";
+
 class Explorer {
   constructor(model, el) {
     this.about = model.get("about");
     this.talk = new Talk(model, {
       answered: (message, buffers, asked) => this.answered(message, buffers, asked),
-      waiting: (late) => show(this.late, late),
+      waiting: (state) => this.waited(state),
       began: () => this.root && put(this.root, "data-busy", "yes"),
     });
     const open = (row, column) => this.open(row, column);
@@ -31,6 +34,7 @@ class Explorer {
       "aria-label": `Export ${form.toUpperCase()}`, onclick: ask("export", { form }),
     }));
     this.late = make("span", { class: "late", hidden: true, role: "status", text: "Python is busy; this is not the newest yet." });
+    this.away = make("p", { class: "error", role: "alert", hidden: true });
     this.error = make("p", { class: "error", role: "alert", hidden: true });
     this.tabs = PANELS.map(([id, text]) => button(text, {
       role: "tab", id: unique("tab"), onclick: () => this.talk.update({ panel: id }), onkeydown: (e) => this.tabKey(e),
@@ -43,22 +47,45 @@ class Explorer {
     // While the explorer is alive, the picture that the notebook keeps of it is not shown.
     const hide = make("style", { text: `.senderscore-static-${this.about.mark} { display: none; }` });
     this.root = make("div", { class: "senderscore-explorer", "data-jp-suppress-context-menu": "" },
-      make("header", {}, make("nav", { "aria-label": "Breadcrumbs" }, this.crumbs),
+      (this.head = make("header", {}, make("nav", { "aria-label": "Breadcrumbs" }, this.crumbs),
         make("div", { class: "tools", role: "group", "aria-label": "View" }, this.undo, this.redo,
           button("Copy as code", { onclick: ask("code") }), button("Copy link", { onclick: ask("link") }),
-          button("Save as report", { onclick: ask("saving") }), make("span", { class: "export", role: "group", "aria-label": "Export" }, make("span", { text: "Export" }), ...files))),
-      this.error,
-      make("div", { class: "body" }, this.filters.node,
-        make("div", { class: "main" }, this.together.node, make("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, ...this.tabs), this.late, this.empty, this.panel, this.note)),
+          button("Save as report", { onclick: ask("saving") }), make("span", { class: "export", role: "group", "aria-label": "Export" }, make("span", { text: "Export" }), ...files)))),
+      this.away, this.error,
+      (this.body = make("div", { class: "body" }, this.filters.node,
+        make("div", { class: "main" }, this.together.node, make("div", { class: "tabs", role: "tablist", "aria-label": "Views" }, ...this.tabs), this.late, this.empty, this.panel, this.note))),
       this.dialogs.node, hide);
-    // Keys belong to the explorer while it has the focus, not to the notebook around it.
-    this.root.addEventListener("focusin", (e) => put(e.target, "data-lm-suppress-shortcuts", "true"));
+    // Keys belong to the explorer while it has the focus, not to the notebook around it, which hears
+    // them before the explorer does: so it is told from the window, before either.
+    this.early = (e) => {
+      if (this.root.contains(e.target)) put(e.target, "data-lm-suppress-shortcuts", notOurs(e) ? null : "true");
+    };
+    window.addEventListener("keydown", this.early, true);
     this.root.addEventListener("keydown", (e) => this.key(e));
     el.append(this.root);
     // In a narrow place the filters fold away, so that the view is what is seen first.
-    requestAnimationFrame(() => {
-      if (this.root.clientWidth && this.root.clientWidth < 900) this.filters.node.open = false;
+    this.seen = new ResizeObserver(() => {
+      const wide = this.root.clientWidth;
+      const narrow = wide < 900;
+      if (!wide || narrow === this.narrow) return;
+      this.narrow = narrow;
+      this.filters.node.open = !narrow;
     });
+    this.seen.observe(this.root);
+  }
+
+  // What is said while Python does not answer; where it is gone, nothing can be pressed.
+  waited(state) {
+    show(this.late, state === "late");
+    const words = {
+      silent: "Python has not answered for 15 seconds. It is busy, as with another cell, or gone: then run the cell again.",
+      gone: "Python is gone, as after a restart. Run the cell again.",
+    }[state];
+    say(this.away, words || "");
+    show(this.away, Boolean(words));
+    if (state !== "gone") return;
+    for (const part of [this.head, this.body]) put(part, "inert", true);
+    put(this.root, "data-busy", "no");
   }
 
   summary() {
@@ -91,6 +118,7 @@ class Explorer {
   }
 
   key(event) {
+    if (notOurs(event)) return;
     const ctrl = event.ctrlKey || event.metaKey;
     const typing = event.target.matches("input[type=text], input[type=search], input[type=date], textarea");
     if (ctrl && !typing && event.key.toLowerCase() === "z") {
@@ -124,8 +152,11 @@ class Explorer {
     // A button that is pressed again and again is not swept from under the pointer.
     say(this.error, this.frame.error || "");
     show(this.error, Boolean(this.frame.error));
-    this.update();
-    return this.painted(message, asked, heard);
+    try {
+      this.update();
+    } finally {
+      this.painted(message, asked, heard);
+    }
   }
 
   update() {
@@ -196,6 +227,8 @@ class Explorer {
 
   stop() {
     this.unwatch();
+    this.seen.disconnect();
+    window.removeEventListener("keydown", this.early, true);
     this.talk.stop();
     this.panels.heatmaps.stop();
     this.panels.trend.stop();
