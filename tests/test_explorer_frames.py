@@ -293,6 +293,27 @@ def test_the_index_adds_up_however_it_is_asked(frame):
     assert whole[ENDED].sum() <= frame["ended"].sum()
 
 
+def test_sums_that_are_let_go_of_leave_no_memory_behind():
+    """They lie in memory of their own, which goes back to the system whatever malloc keeps."""
+    import gc
+    import mmap
+    import weakref
+
+    index = data_of(full()).index(load_policy())
+    masks = [np.array(m, dtype=bool) for m in np.ndindex(2, 2, 2)]
+    mapped = []
+    for mask in [None, *masks]:
+        memory = index.senders(mask)
+        while isinstance(memory, np.ndarray):
+            memory = memory.base
+        memory = getattr(memory, "obj", memory)
+        assert isinstance(memory, mmap.mmap)
+        mapped.append(weakref.ref(memory))
+    del memory
+    gc.collect()
+    assert sum(one() is not None for one in mapped) == len(index._cubes) <= 4
+
+
 def test_a_picture_made_meanwhile_disturbs_nothing():
     """The picture of a view is made in another thread, over the same few sums that are kept."""
     import itertools

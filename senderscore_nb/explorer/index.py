@@ -7,6 +7,8 @@ minus the running sum before its start, whoever is looked at and however long th
 from __future__ import annotations
 
 import datetime as dt
+import math
+import mmap
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -140,12 +142,13 @@ class TallyIndex:
             rows = self._rows_of(np.flatnonzero(sequences))
             if 2 * len(rows) > len(self.sequence):
                 # Fewer rows are left out than taken: what is left out is taken off the whole.
-                return self.senders() - self._running(~sequences)
+                whole = self.senders()
+                return np.subtract(whole, self._running(~sequences), out=_mapped(whole.shape))
         width = self.days
         cells = self.user[rows] * width + self.day[rows]
         shape = (len(self.users), width)
-        cube = np.zeros((len(self.counts), shape[0], width + 1), dtype=np.int64)
         sums = _sums(cells, self.counts[:, rows], shape[0] * width)
+        cube = _mapped((len(sums), shape[0], width + 1))
         np.cumsum(sums.reshape(len(sums), *shape), axis=2, out=cube[:, :, 1:])
         return cube
 
@@ -219,6 +222,18 @@ class TallyIndex:
     def _starts(self) -> Ints:
         """The place of each sequence's first row, and the number of rows after the last."""
         return np.searchsorted(self.sequence, np.arange(len(self.sequences) + 1))
+
+
+def _mapped(shape: tuple[int, ...]) -> Ints:
+    """Zeros in memory of their own, which goes back to the system as soon as they are let go of.
+
+    What `malloc` gave out and takes back it may keep for good: arrays of some megabytes that come
+    and go then hold on to more than is in use.
+    """
+    cells = math.prod(shape)
+    private = {"flags": mmap.MAP_PRIVATE} if hasattr(mmap, "MAP_PRIVATE") else {}
+    memory = mmap.mmap(-1, max(cells, 1) * np.dtype(np.int64).itemsize, **private)
+    return np.frombuffer(memory, np.int64, cells).reshape(shape)
 
 
 def _sums(cells: Ints, counts: Ints, size: int) -> Ints:
