@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from senderscore_nb.certainty import quantile, score_certainty, wording
+from senderscore_nb.certainty import curve_points, quantile, score_certainty, wording
 from senderscore_nb.explorer.index import (
     BOUNCED,
     BOUNCED_UNKNOWN,
@@ -24,7 +24,7 @@ from senderscore_nb.explorer.index import (
     REPLIED_UNKNOWN,
     Ints,
 )
-from senderscore_nb.policy import PointCurve, ScoringPolicy
+from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.score import STATUSES
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -89,7 +89,8 @@ def score_cells(
     status = np.where(computable, SCORED, NOT_COMPUTABLE)
     status[ended < minimum] = COLLECTING
     status[np.broadcast_to(~np.asarray(seat), status.shape)] = NO_SEAT
-    points = _points(policy.reply_points, reply_rate) + _points(policy.bounce_points, bounce_rate)
+    points = curve_points(policy.reply_points, reply_rate)
+    points = points + curve_points(policy.bounce_points, bounce_rate)
     score = np.where(status == SCORED, points, np.nan)
     lowers = np.array([b.lower for b in policy.bands]) - 1e-9
     band = np.where(status == SCORED, np.searchsorted(lowers, score, side="right") - 1, -1)
@@ -190,10 +191,3 @@ def _fingerprint(policy: ScoringPolicy) -> str:
 def _rate(count: Ints, n: Ints) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(n > 0, count / n, np.nan)
-
-
-def _points(curve: PointCurve, rate: Floats) -> Floats:
-    rates, points = (np.array(part, dtype=np.float64) for part in zip(*curve.knots, strict=True))
-    if curve.interpolation == "linear":
-        return np.interp(rate, rates, points)
-    return np.asarray(points[np.maximum(np.searchsorted(rates, rate, side="right") - 1, 0)])
