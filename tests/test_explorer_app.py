@@ -19,6 +19,7 @@ from senderscore_nb.explorer.app import app_notebook, free_port, served
 from senderscore_nb.policy import load_policy
 from tests.browser import browser
 from tests.conftest import ROOT, SAMPLE
+from tests.explorer_data import ROSTER, full
 from tests.lab import Driver, stop
 from tests.test_docs import blocks
 
@@ -26,22 +27,47 @@ browser_test = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    log = tmp_path_factory.mktemp("app") / "log.txt"
+def started(tmp_path_factory):
+    """The folder that the app is started in, with files that its options name from there."""
+    folder = tmp_path_factory.mktemp("app")
+    write_policy(folder / "own.toml")
+    (folder / "people.csv").write_bytes((SAMPLE / "roster.csv").read_bytes())
+    (folder / "tmp").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(started):
     command = [str(Path(sys.executable).with_name("senderscore")), "app", str(SAMPLE)]
     command += ["--timezone", "Europe/Stockholm", "--port", "0", "--no-browser", "--theme", "dark"]
-    with log.open("w") as errors:
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    command += ["--policy", "own.toml", "--roster", "people.csv"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(started / "tmp")}
+    with (started / "log.txt").open("w") as errors:
+        server = subprocess.Popen(
+            command,
+            cwd=started,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     try:
         assert server.stdout is not None
         said = server.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{20,}", said)
-        assert found, said + log.read_text()
+        assert found, said + (started / "log.txt").read_text()
         port = int(found[0].split(":")[2].split("/")[0])
         wait_for(port)
         yield found[0]
     finally:
         stop(server)
+    assert not list((started / "tmp").glob("senderscore-app-*"))
+
+
+def write_policy(path: Path, name: str = "Ours") -> Path:
+    own = load_policy().model_copy(update={"name": name, "version": 2})
+    path.write_text(own.to_toml(), encoding="utf-8")
+    return path
 
 
 def wait_for(port: int) -> None:
@@ -57,7 +83,7 @@ def wait_for(port: int) -> None:
 
 @browser_test
 @pytest.mark.xdist_group("explorer-app")
-def test_the_app_shows_the_view_of_its_address_to_who_has_the_token(address):
+def test_the_app_shows_the_view_of_its_address_to_who_has_the_token(address, started):
     asked: list[str] = []
     with browser() as chromium:
         page = chromium.new_context(viewport={"width": 1200, "height": 1000}).new_page()
@@ -76,6 +102,15 @@ def test_the_app_shows_the_view_of_its_address_to_who_has_the_token(address):
         assert chosen.selection.teams == ("Nordics",)
         assert (chosen.selection.end - chosen.selection.start).days == 27
         assert "token" not in link
+        assert chosen.policy == "Ours"
+        assert "Ours v2" in driver.root.locator(".note").inner_text()
+        driver.press("Close")
+        driver.press("Save as report")
+        assert not page.locator("dialog").get_by_label("Plan").is_visible()
+        driver.press("Save")
+        plan = started / "reports.toml"
+        assert page.locator("dialog [role=status]").inner_text() == f"Added 'nordics' to {plan}."
+        assert f'policy = "{started / "own.toml"}"' in plan.read_text("utf-8")
         page.goto(f"{address}&teams=Nobody")
         other = Driver(page).ready()
         assert "There is no team 'Nobody'" in other.root.get_by_role("alert").inner_text()
@@ -200,12 +235,6 @@ def test_an_explorer_is_changed_in_code_as_by_its_controls(tmp_path):
     assert explorer.view.weeks == 12
 
 
-def write_policy(path: Path, name: str = "Ours") -> Path:
-    own = load_policy().model_copy(update={"name": name, "version": 2})
-    path.write_text(own.to_toml(), encoding="utf-8")
-    return path
-
-
 def test_files_that_options_name_are_found_from_any_folder(tmp_path, monkeypatch):
     """The Python of a visitor works in another folder than the one the app was started in."""
     write_policy(tmp_path / "own.toml")
@@ -249,18 +278,20 @@ def test_a_visitor_of_the_app_reads_no_file_that_they_name(tmp_path, monkeypatch
 def test_a_link_of_the_app_keeps_the_policy_that_is_shown(tmp_path, monkeypatch):
     own = str(write_policy(tmp_path / "own.toml"))
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    monkeypatch.setattr(Data, "of_paths", lambda *_: Data.of_tallies(full(), roster=ROSTER))
     for asked, policy in (
-        ("", "Ours"), ("teams=Nordics", "Ours"), ("policy=hubspot-article", "hubspot-article"),
-    ):  # fmt: skip
+        ("", "Ours"),
+        ("teams=North", "Ours"),
+        ("policy=hubspot-article", "hubspot-article"),
+    ):
         monkeypatch.setenv("QUERY_STRING", asked)
-        explorer = served([str(SAMPLE)], policy=own, timezone="Europe/Stockholm")
+        explorer = served([], policy=own)
         assert explorer.view.policy == policy
         said: list[dict] = []
         explorer.widget.send = lambda content, buffers=None, said=said: said.append(content)
         explorer.widget._asked(None, {"do": "link"}, [])
         monkeypatch.setenv("QUERY_STRING", "token=x&" + said[-1]["text"])
-        again = served([str(SAMPLE)], policy=own, timezone="Europe/Stockholm")
-        assert again.view == explorer.view
+        assert served([], policy=own).view == explorer.view
 
 
 def test_what_is_wrong_with_the_data_is_said_to_a_visitor(tmp_path):

@@ -23,7 +23,8 @@ class Trend {
     this.table = make("details", { class: "data" }, make("summary", { text: "Table of the points" }),
       make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of the points" }, make("table", {}, this.caption,
         make("thead", {}, make("tr", {}, ...["Week of", "Score", "Interval", "Band", "Replies", "Bounces", "Enrollments"].map((text, i) => make("th", { scope: "col", text, class: i && i !== 3 ? "figure" : "" })))), this.rows)));
-    this.key = make("p", { class: "legend" });
+    this.hollow = make("span");
+    this.key = make("p", { class: "legend" }, make("span", { text: "● score, with its interval" }), this.hollow);
     this.short = new TooShort(talk);
     this.whole = make("div", {}, make("div", { class: "trendbox" }, this.svg, this.tip), this.key, this.table);
     this.node = make("div", {}, make("div", { class: "bar" }, labelled("Each point covers", this.span)), this.short.node, this.whole);
@@ -46,8 +47,7 @@ class Trend {
     if (short) return;
     this.paint();
     const without = countBy(rows.filter((row) => row.score === undefined), waitingWord);
-    const hollow = without.length ? `   ○ no score: ${without.map(([word]) => word).join(", ")}` : "";
-    say(this.key, `● score, with its interval${hollow}`);
+    say(this.hollow, without.length ? `○ no score: ${without.map(([word]) => word).join("; ")}` : "");
     if (frame.view.sequence !== this.opened) {
       this.opened = frame.view.sequence;
       this.table.open = Boolean(this.opened);

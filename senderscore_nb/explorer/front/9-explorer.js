@@ -105,8 +105,9 @@ class Explorer {
         say(parts[i].value, value[0]);
         say(parts[i].more, value[1]);
       });
-      band.update(row, frame.policy);
-      say(parts[1].more, scored ? `${row.sure > 0.995 ? "over 99" : Math.round(100 * row.sure)}${THIN}% sure of its band` : "");
+      band.update({ ...row, why: "" }, frame.policy);
+      const sure = scored ? `${row.sure > 0.995 ? "over 99" : Math.round(100 * row.sure)}${THIN}% sure of its band` : "";
+      say(parts[1].more, scored ? sure : row.why || "");
     } };
   }
 
