@@ -11,7 +11,7 @@ from benchmarks.suites import Aim, Case, Suite
 
 MEASURED = {
     *("bytes", "python_seconds", "processor_seconds", "median_seconds", "worst_seconds"),
-    *("growth_mb", "drag_frames"),
+    *("kernel_growth_mb", "page_growth_mb", "drag_frames"),
 }
 """Facts that a run measures rather than finds: they differ from run to run."""
 

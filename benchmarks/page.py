@@ -62,7 +62,12 @@ def aim_line(outcome: Outcome, aim: Aim) -> str:
     if aim.over:
         shown = f"{value:.2f} times"
     else:
-        unit = {"peak_mb": "MB", "growth_mb": "MB", "bytes": "bytes"}.get(aim.measure, "s")
+        unit = {
+            "peak_mb": "MB",
+            "kernel_growth_mb": "MB",
+            "page_growth_mb": "MB",
+            "bytes": "bytes",
+        }.get(aim.measure, "s")
         shown = f"{value:.3f} {unit}" if unit == "s" else f"{value:,.0f} {unit}"
     verdict = "reached" if value <= aim.at_most else "not reached"
     return f"Aim: {aim.says}. Measured: {shown}, {verdict}."

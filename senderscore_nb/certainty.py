@@ -221,18 +221,25 @@ def _joint_below(replies: _Cells, bounces: _Cells, edge: float) -> Array:
     return (given(bounces.low) + 4 * given(middle) + given(bounces.high)) / 6
 
 
+def curve_points(curve: PointCurve, rates: Array) -> Array:
+    """Points of an array of rates, as `PointCurve.points` gives those of a column.
+
+    Not a number where a rate is not one.
+    """
+    knots, points = (np.array(part, dtype=np.float64) for part in zip(*curve.knots, strict=True))
+    if curve.interpolation == "linear":
+        return np.asarray(np.interp(rates, knots, points), dtype=np.float64)
+    place = np.maximum(np.searchsorted(knots, rates, side="right") - 1, 0)
+    return np.where(np.isnan(rates), np.nan, points[place])
+
+
 def _by_quantiles(
     counts: Array, policy: ScoringPolicy, confidence: float
 ) -> tuple[Array, Array, Array]:
     replied, reply_n, bounced, bounce_n = counts.T
 
-    def points(curve: PointCurve, count: Array, n: Array) -> Array:
-        rates = beta_quantiles(count, n)
-        values = pl.select(curve.points(pl.lit(pl.Series(rates.ravel())))).to_series()
-        return np.asarray(values.to_numpy(), dtype=np.float64).reshape(rates.shape)
-
-    replies = points(policy.reply_points, replied, reply_n)
-    bounces = points(policy.bounce_points, bounced, bounce_n)[:, ::-1]
+    replies = curve_points(policy.reply_points, beta_quantiles(replied, reply_n))
+    bounces = curve_points(policy.bounce_points, beta_quantiles(bounced, bounce_n))[:, ::-1]
     edges = [band.lower - 1e-9 for band in policy.bands]
     above = np.column_stack([shares_above(replies, bounces, edges), np.zeros(len(counts))])
     low, high = limits(replies, bounces, (1 - confidence) / 2)

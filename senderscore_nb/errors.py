@@ -30,6 +30,10 @@ class SenderScoreError(Exception):
         text = f"{where}: {found}" if where else found
         super().__init__(f"{text} {hint}" if hint else text)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback: the message, as the command line does."""
+        return [f"senderscore: {self}"]
+
 
 class ReadError(SenderScoreError):
     """A file could not be read, or not be understood without a word from the user."""

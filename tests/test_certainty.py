@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from senderscore_nb.certainty import (
     beyond_limits,
     control_limits,
+    curve_points,
     difference,
     score_certainty,
     wilson,
@@ -208,3 +211,16 @@ def test_a_handful_of_enrollments_is_not_called_out(n):
     beyond = beyond_limits(counts, np.full(n + 1, n), 0.024)
     chance = scipy.stats.binom.pmf(counts[beyond], n, 0.024).sum()
     assert chance <= 0.002
+
+
+@given(
+    st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), min_size=1),
+    st.sampled_from(("linear", "step")),
+    st.sampled_from(("reply_points", "bounce_points")),
+)
+def test_points_of_an_array_equal_those_of_a_column(rates, interpolation, which):
+    curve = getattr(load_policy(), which).model_copy(update={"interpolation": interpolation})
+    rates += [rate for rate, _ in curve.knots]
+    column = pl.DataFrame({"rate": rates}).select(curve.points(pl.col("rate")))
+    expected = column.to_series().fill_null(math.nan).to_numpy()
+    assert curve_points(curve, np.array(rates)) == pytest.approx(expected, abs=1e-9, nan_ok=True)

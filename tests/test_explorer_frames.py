@@ -287,8 +287,67 @@ def test_the_index_adds_up_however_it_is_asked(frame):
         assert (pairs[:, :, some].sum(axis=2) == part).all()
         assert (index.sizes(None, low, high) == pairs[ENDED].sum(axis=0)).all()
         users = np.array([name != "7" for name in index.users])
-        assert (index.sizes(users, low, high) == pairs[ENDED][users].sum(axis=0)).all()
+        for taken in (users, ~users, users & False, users | True):
+            expected = pairs[ENDED][taken].sum(axis=0)
+            assert (index.sizes(taken, low, high) == expected).all()
     assert whole[ENDED].sum() <= frame["ended"].sum()
+
+
+def test_sums_that_are_let_go_of_leave_no_memory_behind():
+    """They lie in memory of their own, which goes back to the system whatever malloc keeps."""
+    import gc
+    import mmap
+    import weakref
+
+    index = data_of(full()).index(load_policy())
+    masks = [np.array(m, dtype=bool) for m in np.ndindex(2, 2, 2)]
+    mapped = []
+    for mask in [None, *masks]:
+        memory = index.senders(mask)
+        while isinstance(memory, np.ndarray):
+            memory = memory.base
+        memory = getattr(memory, "obj", memory)
+        assert isinstance(memory, mmap.mmap)
+        mapped.append(weakref.ref(memory))
+    del memory
+    gc.collect()
+    assert sum(one() is not None for one in mapped) == len(index._cubes) <= 4
+
+
+def test_a_picture_made_meanwhile_disturbs_nothing():
+    """The picture of a view is made in another thread, over the same few sums that are kept."""
+    import itertools
+    import sys
+    import threading
+
+    data = data_of(full())
+    index = data.index(data.policy("hubspot-article"))
+    masks = [np.array(m) for m in itertools.product((True, False), repeat=len(index.sequences))]
+    expected = [index._running(mask)[ENDED].sum() for mask in masks]
+    wrong: list[object] = []
+
+    def ask(order: range) -> None:
+        try:
+            for i in order:
+                got = index.senders(masks[i % len(masks)])[ENDED].sum()
+                if got != expected[i % len(masks)]:
+                    wrong.append(i)
+        except Exception as error:
+            wrong.append(error)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [
+            threading.Thread(target=ask, args=(r,)) for r in (range(600), range(900, 300, -1))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(usual)
+    assert wrong == []
 
 
 def test_counts_too_large_to_pack_are_still_exact():

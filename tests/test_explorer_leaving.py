@@ -108,9 +108,8 @@ def test_what_is_seen_is_exported_in_every_form(name, data):
         assert re.fullmatch(rf"senderscore-[A-Za-z0-9_-]+\.{form}", file)
         if form == "csv":
             rows = pl.read_csv(io.BytesIO(content))
-            expected = sum(p.frame.height for p in made) if view.panel == "compare" else None
-            assert rows.height == (expected or made[0].frame.height)
-            assert rows["ended"].sum() >= made[0].frame["ended"].sum()
+            assert rows.height == sum(p.rows.height for p in made)
+            assert rows["ended"].sum() == sum(p.rows["ended"].sum() for p in made)
         elif form == "svg":
             root = ElementTree.fromstring(content)  # noqa: S314
             assert root.tag.endswith("svg")
@@ -184,6 +183,52 @@ def test_a_view_becomes_a_report_of_the_plan(data):
         report_of(data, View(policy="mine"), "x")
     with pytest.raises(SelectionError, match="every 'day'"):
         report_of(data, View(), "x", "day")
+
+
+def test_what_a_report_cannot_keep_is_said_or_refused(data, tmp_path):
+    dated = View(date_basis="enrolled_on")
+    with pytest.raises(SelectionError, match=r"dated as its policy says \(ended_on\)"):
+        report_of(data, dated, "x")
+    assert report_of(data, View(date_basis="ended_on"), "x")["name"] == "x"
+    said: list[dict] = []
+    explorer = Explorer(data, panel="heatmaps", **BRUSH, keep_picture=False)
+    explorer.widget.send = lambda content, buffers=None: said.append(content)
+    explorer.widget._asked(None, {"do": "saving"}, [])
+    assert "Of the brushed weeks it keeps how many they are and not which" in said[-1]["words"]
+    assert "a score covers 4 weeks" in said[-1]["words"]
+    assert said[-1]["asked"] is True
+    explorer.update(date_basis="enrolled_on")
+    explorer.widget._asked(None, {"do": "saving"}, [])
+    assert "this view by enrolled_on" in said[-1]["error"]
+    fixed = Explorer(data, plan=tmp_path / "only.toml", keep_picture=False)
+    fixed.widget.send = lambda content, buffers=None: said.append(content)
+    fixed.widget._asked(None, {"do": "saving"}, [])
+    assert said[-1]["asked"] is False
+    asked = {"do": "save", "name": "x", "plan": str(tmp_path / "other.toml"), "every": "week"}
+    fixed.widget._asked(None, asked, [])
+    assert said[-1]["text"] == f"Added 'x' to {tmp_path / 'only.toml'}."
+    assert not (tmp_path / "other.toml").exists()
+
+
+def test_every_row_leaves_and_a_chart_says_how_many_it_shows():
+    wide = pl.concat(
+        full().filter(pl.col("user_id") == "7").with_columns(user_id=pl.lit(f"u{i:03}"))
+        for i in range(60)
+    )
+    data = Data.of_tallies(wide)
+    (picture,) = pictures(data, View(panel="table", page=2))
+    assert picture.title.endswith(", 49–60 of 60 senders")
+    assert picture.frame.height == 12
+    rows = pl.read_csv(io.BytesIO(export(data, View(panel="table", page=2), "csv")[1]))
+    assert rows["user_id"].n_unique() == rows.height == 60
+    weeks, pairs = pictures(data, View(panel="heatmaps"))
+    for one, by in ((weeks, "week"), (pairs, "sequence")):
+        assert one.title.endswith(f"by {by}, the 40 of 60 senders with the most enrollments")
+    rows = pl.read_csv(io.BytesIO(export(data, View(panel="heatmaps"), "csv")[1]))
+    assert rows.filter(pl.col("by") == "sequence").height == 60 * 3
+    assert rows.filter(pl.col("by") == "week")["user_id"].n_unique() == 60
+    page = export(data, View(panel="heatmaps"), "html")[1].decode()
+    assert "the 40 of 60 senders" in page
 
 
 def test_a_plan_is_begun_only_where_the_data_is_known(tmp_path, data):

@@ -94,7 +94,15 @@ def test_undo_and_redo_are_inverse(frame, steps):
     for view in shown[1:]:
         assert model.redo() == view
     assert not model.can_redo
-    assert model.reset() == shown[0]
+
+
+@given(tallies(), views())
+def test_reset_takes_every_filter_off_and_leaves_what_is_shown(frame, view):
+    model = Model(data_of(frame), view)
+    kept = ("panel", "weeks", "sort", "descending", "other", "policy")
+    expected = View.create(**{k: v for k, v in view.to_parameters().items() if k in kept})
+    assert model.reset() == expected
+    assert model.draw().values["enrollments"] == frame["ended"].sum()
 
 
 def test_a_change_after_undo_forgets_what_was_undone():

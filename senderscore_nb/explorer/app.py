@@ -5,22 +5,34 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.explore import Explorer
+from senderscore_nb.explorer.saving import PLAN
 from senderscore_nb.explorer.state import View
-from senderscore_nb.policy import DEFAULT_POLICY
+from senderscore_nb.policy import DEFAULT_POLICY, load_policy, preset_names
+from senderscore_nb.sources import mapping_names
+
+if TYPE_CHECKING:
+    from IPython.display import HTML
 
 HOST = "127.0.0.1"
 PORT = 8866
 
 _TRIES = 50
+
+_CULLED = {"cull_idle_timeout": 1800, "cull_interval": 300, "cull_connected": False}
+"""The Python of a visitor who has gone ends after half an hour; that of an open page stays."""
 
 _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; connect-src 'self' data: blob:; "
@@ -57,6 +69,7 @@ def serve(
         SenderScoreError: The data cannot be read, or Voilà is not installed.
     """
     try:
+        from traitlets.config import Config
         from voila.app import Voila
     except ImportError:
         raise SenderScoreError(
@@ -67,9 +80,10 @@ def serve(
     data.check_view(View(policy=policy))
     found = free_port(port)
     token = secrets.token_urlsafe(24)
-    with tempfile.TemporaryDirectory(prefix="senderscore-app-") as folder:
+    with _ended_in_order(), tempfile.TemporaryDirectory(prefix="senderscore-app-") as folder:
         path = Path(folder) / "Sender score.ipynb"
-        path.write_text(json.dumps(app_notebook(paths, {**options, "policy": policy})), "utf-8")
+        notebook = app_notebook(paths, {**options, "policy": policy})
+        path.write_text(json.dumps(notebook), encoding="utf-8")
         # Our template leaves out what Voilà's would fetch, and the policy refuses the rest.
         os.environ["JUPYTER_PATH"] = _with_templates(os.environ.get("JUPYTER_PATH", ""))
         # The token goes to the server directly: a command line could be read by others.
@@ -80,6 +94,7 @@ def serve(
             token=token,
             open_browser=browser,
             tornado_settings={"headers": {"Content-Security-Policy": _POLICY}},
+            config=Config(MappingKernelManager=_CULLED),
         )
         app.initialize(argv=[str(path), "--template=senderscore", f"--theme={theme}"])
         say(f"The explorer: http://{HOST}:{found}/?token={token}")
@@ -87,30 +102,86 @@ def serve(
         app.start()
 
 
-def served(paths: Sequence[str], policy: str = DEFAULT_POLICY, **options: str) -> Explorer:
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """A request to end, or a terminal that is closed, ends as Ctrl+C does: nothing is left over."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    names = ("SIGTERM", "SIGHUP")
+    there = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {one: signal.signal(one, end) for one in there}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def served(
+    paths: Sequence[str], policy: str = DEFAULT_POLICY, folder: str = "", **options: str
+) -> Explorer | HTML:
     """What the app's notebook shows: the explorer on the view that the address asks for.
+
+    A visitor chooses among the presets and the policy that the app was started with: no other file
+    is read for them, and views are saved as reports to one plan alone.
 
     Args:
         paths: What to read.
         policy: The policy to open with, where the address names none.
+        folder: Where the app was started, and the plan of reports is.
         options: `mapping`, `timezone` and `roster`.
+
+    Returns:
+        The explorer; in its place the words of what is wrong with the data or the policy.
     """
     asked = os.environ.get("QUERY_STRING", "")
-    data = Data.of_paths(list(paths), **options)
+    try:
+        data = Data.of_paths(list(paths), **options)
+        usual = _named(data, policy)
+        plan = str(Path(folder) / PLAN)
+        fallback = Explorer(data, policy=usual, plan=plan, keep_picture=False)
+    except SenderScoreError as error:
+        return _words(str(error))
     try:
         view = View.from_link(asked)
-        if view.policy == DEFAULT_POLICY:
-            view = view.updated(policy=policy)
-        return Explorer(data, view, keep_picture=False)
+        if "policy" not in dict(parse_qsl(urlsplit(f"?{asked}").query, keep_blank_values=True)):
+            view = view.updated(policy=usual)
+        return Explorer(data, view, plan=plan, keep_picture=False)
     except SenderScoreError as error:
-        explorer = Explorer(data, policy=policy, keep_picture=False)
-        explorer.model.notice = f"The address asks for what cannot be shown. {error}"
-        return explorer
+        fallback.model.notice = f"The address asks for what cannot be shown. {error}"
+        return fallback
+
+
+def _named(data: Data, policy: str) -> str:
+    """The name by which the policy of a file can be chosen; from then on only names can be."""
+    data.named_only = True
+    if policy in preset_names():
+        return policy
+    own = load_policy(Path(policy))
+    name = own.name
+    if name in preset_names():
+        name = f"{name} ({Path(policy).name})"
+    data.policies[name], data.policy_files[name] = own, policy
+    return name
+
+
+def _words(text: str) -> HTML:
+    from IPython.display import HTML
+
+    style = "font: 15px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto"
+    return HTML(  # type: ignore[no-untyped-call]
+        f'<div role="alert" style="{style}"><p><strong>The explorer cannot be shown.</strong></p>'
+        f"<p>{escape(text)}</p></div>"
+    )
 
 
 def app_notebook(paths: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """The notebook that the app serves: one cell that shows the explorer."""
-    given = {key: value for key, value in options.items() if value}
+    given = {key: _whole(str(value)) for key, value in options.items() if value}
+    # A visitor's Python works in another folder than the one that the app was started in.
+    given["folder"] = str(Path.cwd())
     whole = [str(Path(path).expanduser().absolute()) for path in paths]
     source = f"from senderscore_nb.explorer.app import served\nserved({whole!r}, **{given!r})"
     cell: dict[str, Any] = {
@@ -124,6 +195,13 @@ def app_notebook(paths: Sequence[str], options: Mapping[str, Any]) -> dict[str, 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": kernel, "title": "Sender score"}
     return {"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _whole(value: str) -> str:
+    """An option that names a file, with its whole path; what is a name stays one."""
+    path = Path(value).expanduser()
+    is_name = value in (*preset_names(), "canonical", *mapping_names())
+    return value if is_name or not os.path.isfile(path) else str(path.absolute())  # noqa: PTH113
 
 
 def _with_templates(path: str) -> str:

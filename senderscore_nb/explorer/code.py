@@ -67,12 +67,12 @@ def _imports(lines: Sequence[str]) -> list[str]:
 
 
 def _policy(data: Data, name: str, date_basis: str, *, to: str = "policy") -> list[str]:
-    if name in data.policies and name not in preset_names():
+    if name in data.policies and name not in (*preset_names(), *data.policy_files):
         text = data.policies[name].to_toml()
         whole = [f"    {line!r}" for line in text.splitlines(keepends=True)]
         lines = [f"{to} = parse_policy(", *whole, ")"]
     else:
-        lines = [f"{to} = load_policy({name!r})"]
+        lines = [f"{to} = load_policy({data.policy_files.get(name, name)!r})"]
     if date_basis and data.policy(name).counting.date_basis != date_basis:
         lines += [
             f'counting = {to}.counting.model_copy(update={{"date_basis": {date_basis!r}}})',

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from senderscore_nb.certainty import difference
 from senderscore_nb.explorer.index import ENDED, Ints
-from senderscore_nb.explorer.kernel import Certainty
+from senderscore_nb.explorer.kernel import Certainty, difference_limits
 from senderscore_nb.explorer.rows import (
     Row,
     days_of,
@@ -46,12 +44,12 @@ def sides_of(scene: Scene, view: View) -> Sides:
 
     Unless the view says otherwise it is compared with the same selection just before. Where it
     reaches back to the first day there is no time before it, and its later half is compared with
-    its earlier one.
+    its earlier one; a single first day has no halves, and is compared with nothing.
     """
     low, high = scene.span
     here = scene
     if view.other is None:
-        if low <= 0:
+        if low <= 0 and high > 1:
             low = high - high // 2
             here = replace(scene, selection=_within(scene, low, high))
         side = Side(selection=_within(scene, 2 * low - high, low), policy=view.policy)
@@ -77,13 +75,18 @@ def comparison(scene: Scene, view: View, certainty: Certainty) -> dict[str, Any]
     choices = _choices(scene)
     there = sides.there.selection
     days = [str(there.start or ""), str(there.end or "")]
-    chosen = next((c["id"] for c in choices if [c["start"], c["end"]] == days), "custom")
+    # The halves of the days go together: against other days or another team they are just days.
+    named = [c for c in choices if not c.get("alone")]
+    chosen = next((c["id"] for c in named if [c["start"], c["end"]] == days), "custom")
     if view.other is None:
         chosen = "before"
     elif chosen == "custom":
         label = f"{days_of(sides.there)}"
         choices.append({"id": chosen, "label": label, "start": days[0], "end": days[1]})
+    alone, halved = _without_before(scene, view)
     return {
+        "alone": alone,
+        "halved": halved,
         "sides": [{**row, "label": _words(one), "scale": scale_of(one.policy),
                    "policy": one.policy.name} for one, _, row in both],
         "differences": _differences(both[0][2], both[1][2], shared),
@@ -92,9 +95,28 @@ def comparison(scene: Scene, view: View, certainty: Certainty) -> dict[str, Any]
         "rows": _side_by_side(both[0][:2], both[1][:2], view, certainty),
         "choices": choices,
         "chosen": chosen,
-        "other": {"teams": list(there.teams),
-                  "policy": view.other.policy if view.other else view.policy},
+        "other": {
+            "teams": list(there.teams),
+            "policy": view.other.policy if view.other else view.policy,
+            "shown": scene.data.policy_shown(view.other.policy if view.other else view.policy),
+        },
     }  # fmt: skip
+
+
+def _without_before(scene: Scene, view: View) -> tuple[str, str]:
+    """What is said where there is no time before: that there is none, or that days are halved."""
+    low, high = scene.span
+    if view.other is not None or low > 0:
+        return "", ""
+    if high <= 1:
+        return (
+            "This is the first day of the data, so there is nothing before it to compare it with. "
+            "Choose other days, another team or another policy on the right."
+        ), ""
+    return "", (
+        f"Nothing comes before {days_of(scene)}: the later half of these days, on the left, is "
+        "compared with the earlier half."
+    )
 
 
 def _within(scene: Scene, low: int, high: int) -> Selection:
@@ -107,24 +129,32 @@ def _within(scene: Scene, low: int, high: int) -> Selection:
     return scene.selection.model_copy(update=days)
 
 
-def _choices(scene: Scene) -> list[dict[str, str]]:
-    """The days that may be compared with, besides what a view says."""
+def _choices(scene: Scene) -> list[dict[str, Any]]:
+    """The days that may be compared with, besides what a view says.
+
+    What is `alone` stands for both sides at once: it is chosen without another team or policy.
+    """
     low, high = scene.span
     earlier = _within(scene, low - 28, high - 28)
     year = _within(scene, low - 364, high - 364)
     own = scene.selection
     start = low if low > 0 else high - high // 2
     before = _within(scene, 2 * start - high, start)
+    halves = "Their later half with their earlier one"
     named = (
-        ("before", "The time just before", before),
+        ("before", "The time just before" if low > 0 else halves, before),
         ("four_weeks", "4 weeks earlier", earlier),
         ("year", "52 weeks earlier", year),
         ("same", "The same days", own),
     )
-    choices = [
+    choices: list[dict[str, Any]] = [
         {"id": key, "label": label, "start": str(s.start or ""), "end": str(s.end or "")}
         for key, label, s in named
     ]
+    if low <= 0:
+        choices[0]["alone"] = True
+    if low <= 0 and high <= 1:
+        choices[0]["label"] = "Nothing: there is no day before"
     if own.start or own.end:
         choices.append({"id": "all", "label": "All days", "start": "", "end": ""})
     return choices
@@ -166,7 +196,7 @@ def _shared(one: tuple[Scene, Group], other: tuple[Scene, Group]) -> int:
 
 
 def _differences(now: Row, before: Row, shared: int) -> list[dict[str, Any]]:
-    """The difference of each measure with its interval (`certainty.difference`)."""
+    """The difference of each measure with its interval."""
     product = now["ended"] * before["ended"]
     rho = min(1.0, shared / product**0.5) if product else 0.0
     found: list[dict[str, Any]] = []
@@ -174,9 +204,7 @@ def _differences(now: Row, before: Row, shared: int) -> list[dict[str, Any]]:
         a, b = _estimate(now, name), _estimate(before, name)
         one: dict[str, Any] = {"label": label, "name": name, "change": None}
         if a and b:
-            x, y = [tuple(pl.lit(v) for v in side) for side in (a, b)]
-            limits = difference((x[0], x[1], x[2]), (y[0], y[1], y[2]), correlation=rho)
-            low, high = pl.select(low=limits[0], high=limits[1]).row(0)
+            low, high = difference_limits(a, b, correlation=rho)
             one |= {"change": scale * (a[0] - b[0]), "low": scale * low, "high": scale * high}
             one["certain"] = low > 0 or high < 0
         found.append(one)

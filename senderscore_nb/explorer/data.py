@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,8 @@ class Data:
         rules: The counting rules of the tallies at hand.
         recount: Counts again under other rules; None where the enrollments are not at hand.
         policies: Policies by the names they may be asked for, besides presets and files.
+        policy_files: Where policies that go by a name were read from, for plans and code.
+        named_only: Policies are taken by name alone, and no file is read that a view asks for.
         opened: How the account was opened, for code that opens it again.
     """
 
@@ -51,9 +55,12 @@ class Data:
     rules: CountingRules
     recount: Callable[[CountingRules], pl.DataFrame] | None
     policies: dict[str, ScoringPolicy] = field(default_factory=dict)
+    policy_files: dict[str, str] = field(default_factory=dict)
+    named_only: bool = False
     opened: Mapping[str, Any] = field(default_factory=dict)
     _indexes: dict[str, tuple[pl.DataFrame, TallyIndex]] = field(default_factory=dict)
     _read: dict[tuple[str, int], ScoringPolicy] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)
 
     @classmethod
     def of_account(cls, account: Account, *, opened: Mapping[str, Any] | None = None) -> Data:
@@ -120,6 +127,12 @@ class Data:
             policy = policy.model_copy(update={"counting": counting})
         return policy
 
+    def policy_shown(self, view_policy: str) -> str:
+        """A view's policy as it is called where people choose one: its name, and not its path."""
+        if view_policy in self.policy_names:
+            return view_policy
+        return f"{self.policy(view_policy).name} ({Path(view_policy).name})"
+
     def index(self, policy: ScoringPolicy) -> TallyIndex:
         """The tallies under a policy's counting rules.
 
@@ -133,7 +146,11 @@ class Data:
         return self._counted(policy)[0]
 
     def _counted(self, policy: ScoringPolicy) -> tuple[pl.DataFrame, TallyIndex]:
-        rules = policy.counting
+        # The picture of a view is made in another thread while the view goes on.
+        with self._lock:
+            return self._counted_once(policy.counting)
+
+    def _counted_once(self, rules: CountingRules) -> tuple[pl.DataFrame, TallyIndex]:
         found = self._indexes.get(_mark(rules))
         if found:
             return found
@@ -209,8 +226,8 @@ class Data:
         """Which senders of an index a selection takes; None for all of them."""
         taken = _mask(index.users, selection.users)
         if selection.teams and self.roster is not None:
-            member = pl.col("team").is_in(list(selection.teams))
-            inside = _among(index.users, self.roster.filter(member)["user_id"].to_list())
+            members = (self._members.get(team, ()) for team in selection.teams)
+            inside = _among(index.users, list(chain.from_iterable(members)))
             taken = inside if taken is None else taken & inside
         return taken
 
@@ -221,6 +238,16 @@ class Data:
     def seats(self, index: TallyIndex) -> Mask:
         """Who has a paid seat; whoever the roster does not say of has one."""
         return ~_among(index.users, self._without_seat)
+
+    @cached_property
+    def _members(self) -> dict[str, list[str]]:
+        """Ids of the senders of each team."""
+        if self.roster is None:
+            return {}
+        found: dict[str, list[str]] = {}
+        for user, team in self.roster.select("user_id", "team").drop_nulls().iter_rows():
+            found.setdefault(team, []).append(user)
+        return found
 
     @cached_property
     def _without_seat(self) -> list[str]:
@@ -246,6 +273,10 @@ class Data:
         if name in preset_names():
             self._read[name, 0] = load_policy(name)
             return self._read[name, 0]
+        if self.named_only:
+            raise SelectionError(
+                f"There is no policy {name!r} here.", hint=did_you_mean(name, self.policy_names)
+            )
         try:
             changed = max(Path(name).stat().st_mtime_ns, 1)
         except (OSError, ValueError):

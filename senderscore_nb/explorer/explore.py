@@ -12,14 +12,19 @@ from senderscore_nb.account import Account
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.code import code_of
 from senderscore_nb.explorer.data import Data
-from senderscore_nb.explorer.leaving import FORMS, export, picture_html
+from senderscore_nb.explorer.leaving import FORMS, TITLE, export, picture_html
 from senderscore_nb.explorer.model import Model
-from senderscore_nb.explorer.saving import PLAN, save_as_report, suggested_name
+from senderscore_nb.explorer.saving import (
+    PLAN,
+    save_as_report,
+    suggested_name,
+    words_before_saving,
+)
 from senderscore_nb.explorer.state import View
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.widget.frame import words_of
-from senderscore_nb.widget.kept import Kept
+from senderscore_nb.widget.kept import Kept, boxed
 
 if TYPE_CHECKING:
     from senderscore_nb.widget.view import Answer, ModelWidget
@@ -38,6 +43,8 @@ class Explorer:
         timezone: The account's time zone, where `data` is a path.
         roster: A roster file, where `data` is a path.
         policies: Policies to choose from by name, besides the presets.
+        plan: The plan of reports that views are saved to from the widget, which asks for one
+            unless it is given.
         keep_picture: Keep the last view as static charts below the widget, for a notebook that is
             read without a kernel.
         values: Values of the view, such as `teams=["North"]` or `panel="trend"`.
@@ -59,6 +66,7 @@ class Explorer:
         timezone: str = "",
         roster: str = "",
         policies: Mapping[str, ScoringPolicy] | None = None,
+        plan: str | Path = "",
         keep_picture: bool = True,
         **values: Any,
     ) -> None:
@@ -69,12 +77,14 @@ class Explorer:
         data.policies.update(policies or {})
         self.model = Model(data, (view or View()).updated(**values))
         self._keep_picture = keep_picture
+        self._plan = str(plan)
         self._mark = secrets.token_hex(6)
         self._widget: ModelWidget | None = None
         self._kept = Kept(
             lambda: self.view,
             lambda view: picture_html(data, view, self._mark),
             "The explorer's last view as static charts.",
+            lambda words: boxed(self._mark, TITLE, words),
         )
 
     @classmethod
@@ -122,7 +132,7 @@ class Explorer:
         return self._redrawn()
 
     def reset(self) -> Self:
-        """Back to the first view."""
+        """Take every filter off."""
         self.model.reset()
         return self._redrawn()
 
@@ -174,23 +184,25 @@ class Explorer:
 
     def _say_link(self, _: Mapping[str, Any]) -> Answer:
         app = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
-        return {"kind": "link", "text": self.view.to_link(), "app": app}, []
+        # An app may open with another policy than the usual one, which its address then names.
+        text = self.view.to_link(always=("policy",) if app else ())
+        return {"kind": "link", "text": text, "app": app}, []
 
     def _say_saving(self, _: Mapping[str, Any]) -> Answer:
-        words = (
-            "Adds this view to a plan of reports. The report's days follow from its period; the "
-            "days of this view say how many weeks a score covers."
-        )
-        name = suggested_name(self.data, self.view)
-        return {"kind": "saving", "words": words, "name": name, "plan": PLAN}, []
+        try:
+            words = words_before_saving(self.data, self.view)
+        except Exception as error:
+            return {"kind": "saving", "words": "", "error": words_of(error)}, []
+        said = {"name": suggested_name(self.data, self.view), "plan": self._plan or PLAN}
+        return {"kind": "saving", "words": words, "asked": not self._plan, **said}, []
 
     def _say_saved(self, request: Mapping[str, Any]) -> Answer:
         name, plan, every = (str(request.get(key, "")) for key in ("name", "plan", "every"))
         try:
-            path = self.save_as_report(name, plan=plan or PLAN, every=every)
+            path = self.save_as_report(name, plan=self._plan or plan or PLAN, every=every)
         except Exception as error:
             return {"kind": "saved", "error": words_of(error)}, []
-        return {"kind": "saved", "text": f"Added {name!r} to {path}."}, []
+        return {"kind": "saved", "text": f"Added {name!r} to {path.absolute()}."}, []
 
     def _say_file(self, request: Mapping[str, Any]) -> Answer:
         form = str(request.get("form"))

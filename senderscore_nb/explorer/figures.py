@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from senderscore_nb import charts
+from senderscore_nb.errors import SelectionError
 from senderscore_nb.explorer.comparing import sides_of
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.frames import PAGE, rows_shown
@@ -29,18 +30,26 @@ MOST_CELLS = 40
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart, what stands above it, and the scored frame that it was made from."""
+    """A chart, what stands above it, and the scored frames that it was made from.
+
+    Attributes:
+        title: Says of what, and how many of how many rows where not all are drawn.
+        chart: The chart.
+        frame: What is drawn.
+        rows: The same with the rows that there was no room for.
+    """
 
     title: str
     chart: Any
     frame: pl.DataFrame
+    rows: pl.DataFrame
 
 
 def pictures(data: Data, view: View) -> list[Picture]:
     """The charts of a view's panel; none where its filters leave nothing.
 
     Raises:
-        SenderScoreError: The view cannot be shown.
+        SenderScoreError: The view cannot be shown, or its days are too few for its weeks.
     """
     scene = Scene.seen(data, view)
     if not scene.enrollments:
@@ -50,12 +59,23 @@ def pictures(data: Data, view: View) -> list[Picture]:
     if view.panel == "compare":
         return _compared(scene, view)
     if view.panel == "trend" or view.sequence:
+        _require_weeks(scene, view)
         frame = over_weeks(scene, view, keys_of(view))
-        return [Picture(_title(scene, view), charts.trend(frame, scene.policy), frame)]
-    frame = on_page(scene, view)
-    if view.panel == "table":
-        return [Picture(_title(scene, view), charts.ranking(frame, scene.policy), frame)]
-    return [Picture(_title(scene, view), charts.gauge_wall(frame, scene.policy), frame)]
+        return [Picture(_title(scene, view), charts.trend(frame, scene.policy), frame, frame)]
+    rows = scored(scene, rows_by(view))
+    frame, title = _on_page(rows, scene, view), _title(scene, view)
+    if frame.height < rows.height:
+        first = min(view.page, (rows.height - 1) // PAGE) * PAGE
+        what = "sequences" if view.user else "senders"
+        title += f", {first + 1}–{first + frame.height} of {rows.height} {what}"
+    draw = charts.ranking if view.panel == "table" else charts.gauge_wall
+    return [Picture(title, draw(frame, scene.policy), frame, rows)]
+
+
+def _require_weeks(scene: Scene, view: View) -> None:
+    short = scene.too_short(view.weeks)
+    if short:
+        raise SelectionError(short["words"], hint=f"{short['offer']} instead.")
 
 
 def scored(scene: Scene, by: str) -> pl.DataFrame:
@@ -82,9 +102,8 @@ def rows_by(view: View) -> str:
     return "user,sequence" if view.user else "user"
 
 
-def on_page(scene: Scene, view: View) -> pl.DataFrame:
-    """Scores of the rows on the page that is shown."""
-    frame = scored(scene, rows_by(view))
+def _on_page(frame: pl.DataFrame, scene: Scene, view: View) -> pl.DataFrame:
+    """The rows on the page that is shown."""
     chosen = page_ids(scene, view)
     if chosen is None:
         return frame
@@ -126,24 +145,34 @@ def first_monday(selection: Selection) -> dt.date | None:
 
 def _heatmaps(scene: Scene, view: View) -> list[Picture]:
     unbrushed = Scene.seen(scene.data, view.updated(brush_start=None, brush_end=None))
-    by = rows_by(view)
-    weeks = _largest(over_weeks(unbrushed, view, by), view)
-    title = _title(unbrushed, view)
-    found = [Picture(f"{title}, by week", charts.heatmap_weeks(weeks, scene.policy), weeks)]
+    _require_weeks(unbrushed, view)
+    weeks = over_weeks(unbrushed, view, rows_by(view))
+    drawn, said = _largest(weeks, view)
+    title = f"{_title(unbrushed, view)}, by week{said}"
+    found = [Picture(title, charts.heatmap_weeks(drawn, scene.policy), drawn, weeks)]
     if not view.user:
-        pairs = _largest(scored(scene, "user,sequence"), view)
-        chart = charts.heatmap_sequences(pairs, scene.policy)
-        found.append(Picture(f"{_title(scene, view)}, by sequence", chart, pairs))
+        pairs = scored(scene, "user,sequence")
+        drawn, said = _largest(pairs, view)
+        title = f"{_title(scene, view)}, by sequence{said}"
+        chart = charts.heatmap_sequences(drawn, scene.policy)
+        found.append(Picture(title, chart, drawn, pairs))
     return found
 
 
-def _largest(frame: pl.DataFrame, view: View) -> pl.DataFrame:
-    """The rows of the senders (or sequences) that ended the most, as many as a page can show."""
+def _largest(frame: pl.DataFrame, view: View) -> tuple[pl.DataFrame, str]:
+    """The rows of the senders (or sequences) that ended the most, as many as a page can show.
+
+    Returns:
+        The rows, and words that say how many of how many they are of; none where they are all.
+    """
     key = "sequence_id" if view.user else "user_id"
-    if frame[key].n_unique() <= MOST_CELLS:
-        return frame
+    there = frame[key].n_unique()
+    if there <= MOST_CELLS:
+        return frame, ""
     sizes = frame.group_by(key).agg(pl.col("ended").sum()).sort("ended", key, descending=True)
-    return frame.filter(pl.col(key).is_in(sizes[key].head(MOST_CELLS).to_list()))
+    what = "sequences" if view.user else "senders"
+    said = f", the {MOST_CELLS} of {there} {what} with the most enrollments"
+    return frame.filter(pl.col(key).is_in(sizes[key].head(MOST_CELLS).to_list())), said
 
 
 def _compared(scene: Scene, view: View) -> list[Picture]:
@@ -153,7 +182,7 @@ def _compared(scene: Scene, view: View) -> list[Picture]:
         frame = scored(side, keys_of(view))
         if frame["ended"].sum():
             chart = charts.gauge(frame, side.policy)
-            found.append(Picture(_title(side, view), chart, frame))
+            found.append(Picture(_title(side, view), chart, frame, frame))
     return found
 
 

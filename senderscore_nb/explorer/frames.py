@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from senderscore_nb.charts import words
 from senderscore_nb.explorer.comparing import comparison
 from senderscore_nb.explorer.data import Data
-from senderscore_nb.explorer.index import ENDED, Mask
+from senderscore_nb.explorer.index import ENDED, Mask, TallyIndex
 from senderscore_nb.explorer.kernel import SCORED, Certainty, Scores, score_cells
 from senderscore_nb.explorer.rows import (
     days_of,
@@ -22,7 +23,7 @@ from senderscore_nb.explorer.rows import (
     sorted_places,
 )
 from senderscore_nb.explorer.scene import Group, Scene, Weeks
-from senderscore_nb.explorer.state import View
+from senderscore_nb.explorer.state import View, preset_days
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.widget.frame import Frame
 
@@ -33,8 +34,15 @@ MOST_COLUMNS = 48
 """Sequences in a heatmap; the ones with the most enrollments."""
 
 _MONTHS_FROM = 40  # weeks from which a trend is drawn by every fourth week
+_EVERY = 4
 
 NO_ROW = -1
+
+NO_FILTERS: Mapping[str, Any] = {
+    **{name: [] for name in ("users", "teams", "sequences")},
+    **dict.fromkeys(("user", "sequence", "start", "end", "brush_start", "brush_end"), ""),
+}
+"""The values of a view that nothing is filtered by."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,8 @@ def draw(data: Data, view: View, certainty: Certainty) -> Frame:
     frame.values |= {
         "enrollments": enrollments,
         "days": days_of(scene),
-        "policy": scale_of(scene.policy),
+        "policy": {**scale_of(scene.policy), "shown": data.policy_shown(view.policy)},
+        "range": range_of(scene.index),
         "crumbs": _crumbs(data, view),
         "level": "week" if view.sequence else "sequence" if view.user else "user",
         "brushed": _brushed(view),
@@ -106,15 +115,24 @@ def _trend(at: Drawing) -> None:
         row["day"] = weeks.mondays[place].isoformat()
         row["label"] = words.day(weeks.mondays[place])
     step = (weeks.mondays[1] - weeks.mondays[0]).days if len(weeks.mondays) > 1 else 7
-    at.frame.values["trend"] = {"rows": rows, "weeks": view.weeks, "step": step}
+    at.frame.values["trend"] = {
+        "rows": rows,
+        "weeks": view.weeks,
+        "step": step,
+        "short": scene.too_short(view.weeks),
+    }
 
 
 def trend_weeks(scene: Scene, view: View) -> Weeks:
-    """The weeks of a trend: each one, or every fourth up to the last where they are many."""
+    """The weeks of a trend: each one, or every fourth up to the last where they are many.
+
+    Points that are left out must lie within those that are drawn: nothing is thinned where a point
+    covers fewer than four weeks.
+    """
     weeks = scene.weeks(view.weeks)
-    if len(weeks.mondays) <= _MONTHS_FROM:
+    if view.weeks < _EVERY or len(weeks.mondays) <= _MONTHS_FROM:
         return weeks
-    places = np.arange(len(weeks.mondays) - 1, -1, -4)[::-1]
+    places = np.arange(len(weeks.mondays) - 1, -1, -_EVERY)[::-1]
     return Weeks([weeks.mondays[i] for i in places], weeks.low[places], weeks.high[places])
 
 
@@ -146,6 +164,8 @@ def _heatmaps(at: Drawing) -> None:
         "columns": [{"id": m.isoformat(), "label": words.day(m)} for m in weeks.mondays],
         "kind": rows.kind,
         "span": view.weeks,
+        "short": unbrushed.too_short(view.weeks),
+        "hint": _brushable(unbrushed, weeks, view.weeks),
     }
     if not view.user:
         pairs = _pairs(frame, scene, keys, rows.seat[places])
@@ -204,6 +224,31 @@ _PANELS: dict[str, Callable[[Drawing], None]] = {
 }
 
 
+def range_of(index: TallyIndex) -> dict[str, Any]:
+    """The days that can be chosen, and the ranges that are offered by name."""
+    presets = preset_days(index.first, index.last)
+    return {
+        "first": index.first.isoformat(),
+        "last": index.last.isoformat(),
+        "presets": {k: [str(a), str(b)] for k, (a, b) in presets.items()},
+    }
+
+
+def _brushable(scene: Scene, weeks: Weeks, span: int) -> str:
+    """What a brush across the weeks takes."""
+    if not weeks.mondays:
+        return ""
+    said = "Drag across weeks to brush them: everything else then counts only these."
+    if span == 1:
+        return said
+    said += f" A cell covers {span} weeks up to the one it is named for, and only that is brushed."
+    low, first = scene.span[0], scene.index.first
+    if weeks.mondays[0] > first + dt.timedelta(days=low):
+        before = words.day(weeks.mondays[0], year=False)
+        said += f" Days before {before} have no whole {span} weeks: choose 1 week to brush them."
+    return said
+
+
 def _brushed(view: View) -> str:
     if not view.brush_start or not view.brush_end:
         return ""
@@ -240,7 +285,5 @@ def _ways_back(data: Data, view: View) -> list[dict[str, Any]]:
             n = Scene.seen(data, view.updated(**change)).enrollments
             if n:
                 found.append({"label": label, "go": change, "enrollments": n})
-    everything = {"users": [], "teams": [], "sequences": [], "user": "", "sequence": "",
-                  "start": "", "end": "", "brush_start": "", "brush_end": ""}  # fmt: skip
-    n = Scene.seen(data, view.updated(**everything)).enrollments
-    return [*found, {"label": "Take all filters off", "go": everything, "enrollments": n}]
+    n = Scene.seen(data, view.updated(**NO_FILTERS)).enrollments
+    return [*found, {"label": "Take all filters off", "go": dict(NO_FILTERS), "enrollments": n}]

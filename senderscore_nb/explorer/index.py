@@ -7,9 +7,12 @@ minus the running sum before its start, whoever is looked at and however long th
 from __future__ import annotations
 
 import datetime as dt
+import math
+import mmap
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import RLock
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -52,6 +55,7 @@ class TallyIndex:
     day: Ints
     counts: Ints
     _cubes: OrderedDict[bytes, Ints] = field(default_factory=OrderedDict)
+    _lock: RLock = field(default_factory=RLock)
 
     @classmethod
     def of(cls, tallies: pl.DataFrame, users: list[str], sequences: list[str]) -> Self:
@@ -114,6 +118,10 @@ class TallyIndex:
 
         The few that were asked for last are kept.
         """
+        with self._lock:
+            return self._senders(sequences)
+
+    def _senders(self, sequences: Mask | None) -> Ints:
         key = b"" if sequences is None else sequences.tobytes()
         if key in self._cubes:
             self._cubes.move_to_end(key)
@@ -134,12 +142,13 @@ class TallyIndex:
             rows = self._rows_of(np.flatnonzero(sequences))
             if 2 * len(rows) > len(self.sequence):
                 # Fewer rows are left out than taken: what is left out is taken off the whole.
-                return self.senders() - self._running(~sequences)
+                whole = self.senders()
+                return np.subtract(whole, self._running(~sequences), out=_mapped(whole.shape))
         width = self.days
         cells = self.user[rows] * width + self.day[rows]
         shape = (len(self.users), width)
-        cube = np.zeros((len(self.counts), shape[0], width + 1), dtype=np.int64)
         sums = _sums(cells, self.counts[:, rows], shape[0] * width)
+        cube = _mapped((len(sums), shape[0], width + 1))
         np.cumsum(sums.reshape(len(sums), *shape), axis=2, out=cube[:, :, 1:])
         return cube
 
@@ -148,11 +157,24 @@ class TallyIndex:
         if users is None:
             running = self._by_sequence
             return running[:, high] - running[:, low]
-        taken = users[self.user]
+        chosen = np.flatnonzero(users)
+        if 2 * len(chosen) > len(users):
+            # Fewer are left out than taken: what is left out is taken off the whole.
+            return self.sizes(None, low, high) - self.sizes(~users, low, high)
+        order, starts = self._by_user
+        parts = [order[starts[code] : starts[code + 1]] for code in chosen]
+        rows = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
         if high - low < self.days:
-            taken &= (self.day >= low) & (self.day < high)
-        ended = np.where(taken, self.counts[ENDED], 0)
-        return np.bincount(self.sequence, ended, len(self.sequences)).astype(np.int64)
+            day = self.day[rows]
+            rows = rows[(day >= low) & (day < high)]
+        ended = self.counts[ENDED][rows]
+        return np.bincount(self.sequence[rows], ended, len(self.sequences)).astype(np.int64)
+
+    @cached_property
+    def _by_user(self) -> tuple[Ints, Ints]:
+        """The rows in the order of their senders, and the place in it of each one's first row."""
+        order = np.argsort(self.user, kind="stable").astype(np.int64)
+        return order, np.searchsorted(self.user[order], np.arange(len(self.users) + 1))
 
     @cached_property
     def _by_sequence(self) -> Ints:
@@ -178,7 +200,8 @@ class TallyIndex:
 
     def sequences_of(self, user: int, chosen: Mask | None) -> tuple[Ints, Ints]:
         """The sequences of one sender: their codes, and running sums as `senders` gives them."""
-        rows = np.flatnonzero(self.user == user)
+        order, starts = self._by_user
+        rows = order[starts[user] : starts[user + 1]]
         if chosen is not None:
             rows = rows[chosen[self.sequence[rows]]]
         codes, place = np.unique(self.sequence[rows], return_inverse=True)
@@ -199,6 +222,18 @@ class TallyIndex:
     def _starts(self) -> Ints:
         """The place of each sequence's first row, and the number of rows after the last."""
         return np.searchsorted(self.sequence, np.arange(len(self.sequences) + 1))
+
+
+def _mapped(shape: tuple[int, ...]) -> Ints:
+    """Zeros in memory of their own, which goes back to the system as soon as they are let go of.
+
+    What `malloc` gave out and takes back it may keep for good: arrays of some megabytes that come
+    and go then hold on to more than is in use.
+    """
+    cells = math.prod(shape)
+    private = {"flags": mmap.MAP_PRIVATE} if hasattr(mmap, "MAP_PRIVATE") else {}
+    memory = mmap.mmap(-1, max(cells, 1) * np.dtype(np.int64).itemsize, **private)
+    return np.frombuffer(memory, np.int64, cells).reshape(shape)
 
 
 def _sums(cells: Ints, counts: Ints, size: int) -> Ints:

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from senderscore_nb.certainty import quantile, score_certainty, wording
+from senderscore_nb.certainty import curve_points, quantile, score_certainty, wording
 from senderscore_nb.explorer.index import (
     BOUNCED,
     BOUNCED_UNKNOWN,
@@ -22,7 +24,7 @@ from senderscore_nb.explorer.index import (
     REPLIED_UNKNOWN,
     Ints,
 )
-from senderscore_nb.policy import PointCurve, ScoringPolicy
+from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.score import STATUSES
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -87,7 +89,8 @@ def score_cells(
     status = np.where(computable, SCORED, NOT_COMPUTABLE)
     status[ended < minimum] = COLLECTING
     status[np.broadcast_to(~np.asarray(seat), status.shape)] = NO_SEAT
-    points = _points(policy.reply_points, reply_rate) + _points(policy.bounce_points, bounce_rate)
+    points = curve_points(policy.reply_points, reply_rate)
+    points = points + curve_points(policy.bounce_points, bounce_rate)
     score = np.where(status == SCORED, points, np.nan)
     lowers = np.array([b.lower for b in policy.bands]) - 1e-9
     band = np.where(status == SCORED, np.searchsorted(lowers, score, side="right") - 1, -1)
@@ -107,6 +110,18 @@ def wilson_limits(count: Ints, n: Ints, *, confidence: float = 0.95) -> tuple[Fl
         low = np.where(count == 0, size * 0, (centre - half) / scale)
         high = np.where(count == n, size * 0 + 1, (centre + half) / scale)
     return low, high
+
+
+def difference_limits(
+    now: tuple[float, float, float], before: tuple[float, float, float], *, correlation: float
+) -> tuple[float, float]:
+    """The interval of a difference, as `certainty.difference` gives it."""
+    (x, x_low, x_high), (y, y_low, y_high) = now, before
+
+    def half(a: float, b: float) -> float:
+        return math.sqrt(max(a * a + b * b - 2 * correlation * a * b, 0.0))
+
+    return x - y - half(x - x_low, y_high - y), x - y + half(x_high - x, y - y_low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +145,7 @@ class Certainty:
         counts = np.stack(
             [scores.replied, scores.reply_n, scores.bounced, scores.ended], axis=-1
         ).astype(np.int64)
-        mark = policy.fingerprint
+        mark = _fingerprint(policy)
         keys = [(mark, row.tobytes()) for row in counts]
         wanted = {
             key: place
@@ -167,13 +182,12 @@ class Certainty:
                 )
 
 
+@lru_cache(maxsize=32)
+def _fingerprint(policy: ScoringPolicy) -> str:
+    """A policy's fingerprint, which takes longer to make than to look up by its values."""
+    return policy.fingerprint
+
+
 def _rate(count: Ints, n: Ints) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(n > 0, count / n, np.nan)
-
-
-def _points(curve: PointCurve, rate: Floats) -> Floats:
-    rates, points = (np.array(part, dtype=np.float64) for part in zip(*curve.knots, strict=True))
-    if curve.interpolation == "linear":
-        return np.interp(rate, rates, points)
-    return np.asarray(points[np.maximum(np.searchsorted(rates, rate, side="right") - 1, 0)])

@@ -21,7 +21,7 @@ from senderscore_nb.reports.pictures import data_uri, static_svg, vl_version
 from senderscore_nb.safe import safe_filename, spreadsheet_safe
 from senderscore_nb.widget.kept import boxed
 
-_TITLE = "Sender score explorer: the last view"
+TITLE = "Sender score explorer: the last view"
 
 FORMS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
 
@@ -29,11 +29,11 @@ FORMS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": 
 def export(data: Data, view: View, form: str) -> tuple[str, bytes]:
     """What is seen as a file: its name and its content.
 
-    `csv` holds the rows in full precision, the charts of `png` and `svg` stand below each other,
-    and `html` is a page that opens anywhere and loads nothing.
+    `csv` holds all rows, on other pages too, in full precision; the charts of `png` and `svg` stand
+    below each other, and `html` is a page that opens anywhere and loads nothing.
 
     Raises:
-        SelectionError: There is no such form, or the filters leave nothing.
+        SelectionError: There is no such form, the filters leave nothing, or the days are too few.
     """
     if form not in FORMS:
         raise SelectionError(f"There is no export as {form!r}.", hint=did_you_mean(form, FORMS))
@@ -55,14 +55,15 @@ def export(data: Data, view: View, form: str) -> tuple[str, bytes]:
 
 def _csv(view: View, made: list[Picture]) -> bytes:
     buffer = io.BytesIO()
-    frames = [picture.frame for picture in made]
-    if view.panel == "compare":
+    frames = [picture.rows for picture in made]
+    told = {"compare": ("side", ("left", "right")), "heatmaps": ("by", ("week", "sequence"))}
+    if view.panel in told:
+        column, names = told[view.panel]
         frames = [
-            frame.with_columns(pl.lit(side).alias("side"))
-            for frame, side in zip(frames, ("left", "right"), strict=False)
+            frame.with_columns(pl.lit(name).alias(column))
+            for frame, name in zip(frames, names, strict=False)
         ]
-        frames = [pl.concat(frames, how="diagonal_relaxed")]
-    spreadsheet_safe(frames[0]).write_csv(buffer)
+    spreadsheet_safe(pl.concat(frames, how="diagonal_relaxed")).write_csv(buffer)
     return buffer.getvalue()
 
 
@@ -159,11 +160,9 @@ def picture_html(data: Data, view: View, mark: str) -> str:
     try:
         made = pictures(data, view)
     except SenderScoreError as error:
-        return boxed(mark, _TITLE, Markup("<p>{}</p>").format(str(error)))
+        return boxed(mark, TITLE, str(error))
     if not made:
-        return boxed(
-            mark, _TITLE, Markup("<p>{}</p>").format("Nothing is left under these filters.")
-        )
+        return boxed(mark, TITLE, "Nothing is left under these filters.")
     parts = [_words(data, view)]
     for picture in made:
         spec = picture.chart.to_dict()
@@ -174,4 +173,4 @@ def picture_html(data: Data, view: View, mark: str) -> str:
                 picture.title, str(spec.get("description", picture.title)), uri
             )
         )
-    return boxed(mark, _TITLE, Markup("").join(parts))
+    return boxed(mark, TITLE, Markup("").join(parts))

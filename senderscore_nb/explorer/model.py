@@ -7,9 +7,9 @@ from typing import Any
 
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.data import Data
-from senderscore_nb.explorer.frames import draw
+from senderscore_nb.explorer.frames import NO_FILTERS, draw, range_of
 from senderscore_nb.explorer.kernel import Certainty
-from senderscore_nb.explorer.state import View, preset_days
+from senderscore_nb.explorer.state import View
 from senderscore_nb.widget.frame import Frame, words_of
 from senderscore_nb.widget.history import History
 
@@ -82,8 +82,11 @@ class Model:
         return self._history.redo()
 
     def reset(self) -> View:
-        """Back to the view that the explorer opened with; it can be undone."""
-        return self.show(self._start)
+        """Take every filter off and close what was opened; it can be undone.
+
+        What is shown and how it is sorted stays, and the policy is the one that it opened with.
+        """
+        return self.update({**NO_FILTERS, "date_basis": "", "policy": self._start.policy})
 
     def draw(self) -> Frame:
         """The frame of the view, with what can be undone."""
@@ -142,14 +145,11 @@ class Model:
         """What the controls offer: names, days, presets and policies."""
         data = self.data
         index = data.index(data.policy(self.view.policy, self.view.date_basis))
-        presets = preset_days(index.first, index.last)
         return {
             "users": _options(data.user_labels),
             "sequences": _options(data.sequence_labels),
             "teams": data.teams,
-            "first": index.first.isoformat(),
-            "last": index.last.isoformat(),
-            "presets": {k: [str(a), str(b)] for k, (a, b) in presets.items()},
+            **range_of(index),
             "policies": data.policy_names,
             "bases": data.bases,
         }

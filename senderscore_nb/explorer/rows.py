@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.index import Ints
 from senderscore_nb.explorer.kernel import (
     COLLECTING,
+    NOT_COMPUTABLE,
     SCORED,
     Certainty,
     Scores,
@@ -63,6 +65,8 @@ def rows_of(
         else:
             row["verdict"] = _WORDS.get(STATUSES[status], "Not computable")
             row["missing"] = max(0, minimum - int(scores.ended[i]))
+            if status == NOT_COMPUTABLE:
+                row["why"] = _why(row, int(scores.reply_n[i]))
             day = expected[i] if len(expected) else None
             if status == COLLECTING and day is not None:
                 row["expected"] = words.day(day)
@@ -128,6 +132,13 @@ def sorted_places(scores: Scores, labels: Sequence[str], view: View) -> Ints:
     return order
 
 
+def _why(row: Row, reply_n: int) -> str:
+    """Why there is no score of enough enrollments."""
+    if row["bounce"] is None:
+        return "bounces are not known"
+    return "nothing was delivered" if reply_n <= 0 else "replies are not known"
+
+
 def _rate(value: float, low: float, high: float) -> list[float] | None:
     if not np.isfinite(value):
         return None
@@ -147,6 +158,11 @@ def days_of(scene: Scene) -> str:
 
 def scale_of(policy: ScoringPolicy) -> dict[str, Any]:
     """What gauges, cells and strips are drawn with: the bands, their edges and colours."""
+    return dict(_scale_of(policy))
+
+
+@lru_cache(maxsize=32)
+def _scale_of(policy: ScoringPolicy) -> Row:
     named = zip(words.band_labels(policy), policy.bands, band_colours(policy), strict=True)
     return {
         "label": words.clip(policy.label, 110),

@@ -10,6 +10,7 @@ from senderscore_nb.errors import SelectionError
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.scene import Scene
 from senderscore_nb.explorer.state import View
+from senderscore_nb.policy import preset_names
 from senderscore_nb.safe import safe_filename, write_atomically
 from senderscore_nb.sample import TIMEZONE, sample_folder
 
@@ -33,11 +34,19 @@ def report_of(data: Data, view: View, name: str, every: str = "week") -> dict[st
     score covers. A view of one sender becomes the sender's report.
 
     Raises:
-        SelectionError: The policy has no name that a plan can give, or the period is unknown.
+        SelectionError: The policy has no name that a plan can give, the view is dated otherwise
+            than its policy says, or the period is unknown.
     """
     if every not in EVERY:
         raise SelectionError(f"A report cannot be made every {every!r}.", hint=f"One of {EVERY}.")
-    if view.policy in data.policies:
+    own = data.policy(view.policy).counting.date_basis
+    if view.date_basis not in ("", own):
+        raise SelectionError(
+            f"A report is dated as its policy says ({own}), and this view by {view.date_basis}.",
+            hint=f'Choose a policy with date_basis = "{view.date_basis}", or date the view by '
+            "its policy.",
+        )
+    if view.policy in data.policies and view.policy not in data.policy_files:
         raise SelectionError(
             f"The policy {view.policy!r} is at hand only in this notebook.",
             hint="Write it to a TOML file (policy.to_toml()) and choose that file.",
@@ -52,7 +61,7 @@ def report_of(data: Data, view: View, name: str, every: str = "week") -> dict[st
         "name": name,
         "notebook": "sender" if len(seen.users) == 1 else "weekly",
         "every": every,
-        "policy": view.policy,
+        "policy": _policy_of(data, view),
     }
     if seen.start or seen.end:
         low, high = Scene.seen(data, view).span
@@ -60,6 +69,29 @@ def report_of(data: Data, view: View, name: str, every: str = "week") -> dict[st
     if selection:
         report["selection"] = selection
     return report
+
+
+def _policy_of(data: Data, view: View) -> str:
+    """The policy as a plan names it: a preset, or the whole path of a file."""
+    path = data.policy_files.get(view.policy, view.policy)
+    return path if path in preset_names() else str(Path(path).expanduser().absolute())
+
+
+def words_before_saving(data: Data, view: View) -> str:
+    """What becomes of a view that is saved, and what of it a report does not keep.
+
+    Raises:
+        SelectionError: It cannot be saved.
+    """
+    window = report_of(data, view, "report").get("window_weeks")
+    said = "Adds this view to a plan of reports. The report's days follow from its period."
+    if window:
+        weeks = "week" if window == 1 else f"{window} weeks"
+        which = "the brushed weeks" if view.brush_start else "the days of this view"
+        said += f" Of {which} it keeps how many they are and not which: a score covers {weeks}."
+    if view.panel == "compare" and view.other is not None:
+        said += " What it is compared with is left out."
+    return said
 
 
 def save_as_report(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from senderscore_nb.charts import words
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.index import ENDED, Ints, Mask, TallyIndex
 from senderscore_nb.explorer.kernel import Scores, score_cells
@@ -160,6 +162,21 @@ class Scene:
             today + dt.timedelta(days=int(n)) if np.isfinite(n) and n <= _FORESEEABLE else None
             for n in days
         ]
+
+    def too_short(self, span: int) -> dict[str, Any] | None:
+        """What is said where no weeks of a span are whole, and the longest span that has some."""
+        if span == 1 or self.span[0] >= self.span[1] or len(self.weeks(span).mondays):
+            return None
+        fits = next((n for n in (12, 4) if n < span and len(self.weeks(n).mondays)), 1)
+        first, high = self.index.first, self.span[1] - 1
+        held = (high + first.weekday()) // 7 + 1
+        known = f"there are {held} weeks" if held > 1 else "there is 1 week"
+        return {
+            "words": f"A score over {span} weeks needs {span} weeks of data; up to "
+            f"{words.day(first + dt.timedelta(days=high))} {known}.",
+            "weeks": fits,
+            "offer": f"Show {fits} weeks at a time" if fits > 1 else "Show each week by itself",
+        }
 
     def weeks(self, span: int) -> Weeks:
         """The weeks that the selection touches.

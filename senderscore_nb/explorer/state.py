@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -180,9 +180,14 @@ class View(BaseModel):
             raise SelectionError(f"Not valid TOML: {error}.", where=where) from None
         return cls.parse(values, where=where)
 
-    def to_link(self) -> str:
-        """The view as the query of a web address; empty for the usual view."""
-        values = _told(self.to_parameters(), View().to_parameters())
+    def to_link(self, *, always: Collection[str] = ()) -> str:
+        """The view as the query of a web address; empty for the usual view.
+
+        Args:
+            always: Keys that are told even where they have their usual value.
+        """
+        usual_view = {k: v for k, v in View().to_parameters().items() if k not in always}
+        values = _told(self.to_parameters(), usual_view)
         other = values.pop("other", None)
         pairs = _pairs(values, "")
         if other is not None:

@@ -28,7 +28,7 @@ from senderscore_nb.widget.kept import boxed
 MOST_SENDERS = 24
 """Senders in the picture: those that move most."""
 
-_TITLE = "Threshold lab: the last view"
+TITLE = "Threshold lab: the last view"
 _NAME = "draft"
 
 
@@ -58,7 +58,7 @@ def picture_html(bench: Bench, trial: Trial, scored: Trial, mark: str) -> str:
         inside = _picture(bench, trial, scored)
     except SenderScoreError as error:
         inside = Markup("<p>{}</p>").format(str(error))
-    return boxed(mark, _TITLE, inside)
+    return boxed(mark, TITLE, inside)
 
 
 def _picture(bench: Bench, trial: Trial, scored: Trial) -> Markup:

@@ -11,13 +11,13 @@ from senderscore_nb.account import Account
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.saving import PLAN
-from senderscore_nb.lab.leaving import code_of_draft, picture_html
+from senderscore_nb.lab.leaving import TITLE, code_of_draft, picture_html
 from senderscore_nb.lab.model import Model, trial_of
 from senderscore_nb.lab.saving import file_of, named, save_policy, use_in_reports
 from senderscore_nb.lab.state import Draft, Trial
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
 from senderscore_nb.selection import Selection
-from senderscore_nb.widget.kept import Kept
+from senderscore_nb.widget.kept import Kept, boxed
 
 if TYPE_CHECKING:
     from senderscore_nb.widget.view import ModelWidget
@@ -86,6 +86,7 @@ class ThresholdLab:
             lambda: (self.model.trial, self.model.scored),
             lambda state: picture_html(self.model.bench, state[0], state[1], self._mark),
             "The threshold lab's last view as tables and a chart.",
+            lambda words: boxed(self._mark, TITLE, words),
         )
 
     @property

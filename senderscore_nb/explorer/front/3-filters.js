@@ -78,31 +78,43 @@ class Pick {
 // First and last day: named ranges, two days to type, and a slider with two thumbs.
 class Days {
   constructor(about, changed) {
-    this.first = time(about.first);
-    this.last = time(about.last);
     this.changed = changed;
     this.stroke = 0;
-    this.presets = [
-      ["all", "All", ["", ""]], ["week", "Last week", about.presets.week],
-      ["four_weeks", "4 weeks", about.presets.four_weeks], ["quarter", "Quarter", about.presets.quarter],
-    ];
-    this.buttons = this.presets.map(([, text, range]) => button(text, {
-      onclick: () => this.choose(range[0], range[1]),
+    this.slidAt = -Infinity;
+    this.ranges = { all: ["", ""] };
+    this.presets = [["all", "All"], ["week", "Last week"], ["four_weeks", "4 weeks"], ["quarter", "Quarter"]];
+    this.buttons = this.presets.map(([id, text]) => button(text, {
+      onclick: () => this.choose(...this.ranges[id]),
     }));
     this.custom = button("Custom", { onclick: () => this.dates[0].focus() });
     this.dates = ["First day", "Last day"].map((text, i) => make("input", {
-      type: "date", "aria-label": text, min: about.first, max: about.last,
-      onchange: () => this.typed(i),
+      type: "date", "aria-label": text, onchange: () => this.typed(i),
     }));
-    const days = Math.round((this.last - this.first) / DAY);
+    // A drag is one stroke, and so are keys that follow each other within a second.
+    const ended = () => { this.slidAt = -Infinity; this.held = false; };
     this.thumbs = ["First day, slider", "Last day, slider"].map((text, i) => make("input", {
-      type: "range", min: 0, max: days, step: 1, "aria-label": text,
-      oninput: () => this.slid(i), onchange: () => { this.stroke += 1; },
+      type: "range", min: 0, step: 1, "aria-label": text, oninput: () => this.slid(i),
+      onpointerdown: () => { ended(); this.held = true; }, onpointerup: ended, onpointercancel: ended, onblur: ended,
     }));
     this.bar = make("div", { class: "slider" }, make("div", { class: "track" }), ...this.thumbs);
     this.node = make("fieldset", { class: "days" }, make("legend", { text: "Days" }),
       make("div", { class: "presets" }, ...this.buttons, this.custom),
       make("div", { class: "dates" }, this.dates[0], make("span", { text: "to" }), this.dates[1]), this.bar);
+    this.cover(about);
+  }
+
+  // The days that there are, which differ by the date that days cut on.
+  cover({ first, last, presets }) {
+    const mark = JSON.stringify([first, last, presets]);
+    if (this.mark === mark) return;
+    this.mark = mark;
+    this.first = time(first);
+    this.last = time(last);
+    this.ranges = { all: ["", ""], ...presets };
+    const days = Math.round((this.last - this.first) / DAY);
+    this.dates.forEach((box) => { put(box, "min", first); put(box, "max", last); });
+    this.thumbs.forEach((thumb) => put(thumb, "max", days));
+    show(this.bar, days > 0);
   }
 
   choose(start, end) {
@@ -117,6 +129,9 @@ class Days {
   }
 
   slid(i) {
+    const now = performance.now();
+    if (now - this.slidAt > 1000 && !(this.held && this.slidAt > 0)) this.stroke += 1;
+    this.slidAt = now;
     const at = this.thumbs.map((thumb) => Number(thumb.value));
     if (at[0] > at[1]) {
       at[i] = at[1 - i];
@@ -137,12 +152,13 @@ class Days {
       put(this.thumbs[i], "aria-valuetext", dayText(day));
       this.bar.style.setProperty(i ? "--to" : "--from", `${(100 * n * DAY) / whole}%`);
     });
-    const named = this.presets.findIndex(([, , range]) => range[0] === start && range[1] === end);
+    const named = this.presets.findIndex(([id]) => this.ranges[id][0] === start && this.ranges[id][1] === end);
     this.buttons.forEach((one, i) => put(one, "aria-pressed", String(i === named)));
     put(this.custom, "aria-pressed", String(named < 0));
   }
 
-  sync(start, end) {
+  sync(start, end, range) {
+    if (range) this.cover(range);
     this.paint(start, end);
   }
 }
@@ -162,29 +178,53 @@ class Filters {
     this.policy = choice([], (policy) => talk.update({ policy }));
     this.reset = button("Reset filters", { class: "reset", onclick: () => talk.ask({ do: "reset" }) });
     this.count = make("p", { class: "behind", role: "status" });
-    this.body = make("div", { class: "filters" }, this.count, this.users.node,
+    this.chips = make("div", { class: "chips", role: "group", "aria-label": "Also filtered by" });
+    this.folded = make("span", { class: "folded", "aria-live": "polite" });
+    this.body = make("div", { class: "filters" }, this.count, this.chips, this.users.node,
       this.teams && this.teams.node, this.sequences.node, this.days.node,
       labelled("Dated by", this.basis), labelled("Policy", this.policy), this.reset);
-    this.node = make("details", { class: "side", open: true }, make("summary", { text: "Filters" }), this.body);
+    this.node = make("details", { class: "side", open: true }, make("summary", {}, "Filters", this.folded), this.body);
   }
 
   // The controls follow the view, unless newer changes are still on their way.
   sync(frame, free) {
     const behind = frame.enrollments ? plural(frame.enrollments, "enrollment") : "No enrollments";
     say(this.count, `${behind} behind this view`);
+    say(this.folded, ` · ${behind} behind this view`);
+    this.taken(frame);
     if (!free) return;
     const view = frame.view;
     this.users.sync(view.users);
     if (this.teams) this.teams.sync(view.teams);
     this.sequences.sync(view.sequences);
-    this.days.sync(view.start, view.end);
+    this.days.sync(view.start, view.end, frame.range);
     const basis = { ended_on: "Day it ended", enrolled_on: "Day of enrollment" };
     const usual = view.date_basis ? "" : `: ${basis[frame.policy.basis].toLowerCase()}`;
     this.basis.offer([["", "The policy" + usual], ...this.about.bases.map((b) => [b, basis[b]])]);
     this.basis.value = view.date_basis;
     const known = this.about.policies;
     const names = known.includes(view.policy) ? known : [...known, view.policy];
-    this.policy.offer(names.map((name) => [name, name]));
+    this.policy.offer(names.map((name) => [name, name === view.policy ? frame.policy.shown : name]));
     this.policy.value = view.policy;
+  }
+
+  // What narrows the view besides the controls, each with a way to take it off.
+  taken({ view, brushed, crumbs }) {
+    const list = [];
+    if (view.user) list.push(["Opened", crumbs[1].label, { user: "", sequence: "" }]);
+    if (view.sequence) list.push(["Opened", crumbs[2].label, { sequence: "" }]);
+    if (brushed) list.push(["Brushed", brushed, { brush_start: "", brush_end: "" }]);
+    show(this.chips, list.length > 0);
+    fill(this.chips, list, () => {
+      const text = make("span");
+      const node = button("", { class: "taken", onclick: () => this.talk.update(cell.off) });
+      node.append(text, make("span", { "aria-hidden": "true", text: "×" }));
+      const cell = { node, text };
+      return cell;
+    }, (cell, [word, label, off]) => {
+      cell.off = off;
+      say(cell.text, `${word}: ${label}`);
+      put(cell.node, "aria-label", `${word}: ${label}. Take it off`);
+    });
   }
 }

@@ -17,7 +17,7 @@ class Wall {
       this.sort.value = view.sort;
       this.order.value = String(view.descending);
     }
-    this.pager.update(list, list.kind === "user" ? "sender" : "sequence");
+    this.pager.update(list, list.kind === "user" ? "sender" : "sequence", free);
     fill(this.wall, list.rows, () => new Card(this.open), (card, row) => card.update(row, policy));
   }
 }

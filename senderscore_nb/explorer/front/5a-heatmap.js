@@ -16,7 +16,7 @@ class Heatmap {
       "aria-roledescription": "heatmap", onkeydown: (e) => this.key(e),
     });
     this.spacer = make("div");
-    this.scroll = make("div", { class: "heat", onscroll: () => this.paint() }, this.canvas, this.spacer);
+    this.scroll = make("div", { class: "heat", onscroll: () => this.matrix && this.paint() }, this.canvas, this.spacer);
     this.tip = make("div", { class: "tip", hidden: true });
     this.said = make("p", { class: "said", role: "status" });
     put(this.canvas, "aria-describedby", this.said.id = unique("cell"));
@@ -26,7 +26,7 @@ class Heatmap {
     this.canvas.addEventListener("pointerup", (e) => this.up(e));
     this.canvas.addEventListener("pointerleave", () => show(this.tip, false));
     this.canvas.addEventListener("focus", () => this.tell());
-    this.canvas.addEventListener("blur", () => this.paint());
+    this.canvas.addEventListener("blur", () => this.matrix && this.paint());
     this.stroke = 0;
     this.seen = new ResizeObserver(() => this.matrix && this.paint());
     this.seen.observe(this.node);
@@ -37,6 +37,10 @@ class Heatmap {
   }
 
   update(matrix, policy, brush, colours) {
+    const some = matrix.rows.length > 0 && matrix.columns.length > 0;
+    show(this.node, some);
+    this.matrix = some ? this.matrix : null;
+    if (!some) return;
     const same = this.matrix && this.matrix.rows.length === matrix.rows.length;
     Object.assign(this, { matrix, policy, brush, colours });
     this.cursor = [Math.min(this.cursor[0], matrix.rows.length - 1), Math.min(this.cursor[1], matrix.columns.length - 1)];
@@ -216,6 +220,7 @@ class Heatmap {
   }
 
   down(event) {
+    if (!this.matrix || event.button !== 0) return;
     const at = this.place(event);
     this.stroke += 1;
     this.drag = { ...at, moved: false };
@@ -223,6 +228,7 @@ class Heatmap {
   }
 
   moved(event) {
+    if (!this.matrix) return;
     const at = this.place(event);
     const columns = this.matrix.columns.length;
     if (this.drag && this.act.brush && this.drag.column && event.buttons) {
@@ -250,16 +256,24 @@ class Heatmap {
     if (!drag || drag.moved) return;
     if (drag.row && drag.c < 0) this.act.open(this.matrix.rows[drag.r], null);
     else if (drag.column && this.act.brush) this.brushed(drag.c, drag.c);
-    else if (drag.row && drag.column) this.act.open(this.matrix.rows[drag.r], this.matrix.columns[drag.c]);
+    else if (drag.row && drag.column) this.opened(drag.r, drag.c);
+  }
+
+  // A cell in which nothing ended has nothing to open.
+  opened(r, c) {
+    if (this.matrix.states[r * this.matrix.columns.length + c] === NOTHING) return;
+    this.act.open(this.matrix.rows[r], this.matrix.columns[c]);
   }
 
   brushed(from, to) {
+    if (!this.matrix) return;
     const [low, high] = from < to ? [from, to] : [to, from];
     const { columns } = this.matrix;
     this.act.brush(columns[low].id, iso(time(columns[high].id) + 6 * DAY), `brush-${this.stroke}`);
   }
 
   key(event) {
+    if (!this.matrix) return;
     const { rows, columns } = this.matrix;
     const [r, c] = this.cursor;
     const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], Home: [0, -c], End: [0, columns.length - 1 - c], PageUp: [-10, 0], PageDown: [10, 0] };
@@ -280,7 +294,8 @@ class Heatmap {
       if (y + ROW > this.scroll.scrollTop + room) this.scroll.scrollTop = y + ROW - room;
       this.paint();
       this.tell();
-    } else if (event.key === "Enter") this.act.open(rows[r], this.act.brush ? null : columns[c]);
+    } else if (event.key === "Enter" && this.act.brush) this.act.open(rows[r], null);
+    else if (event.key === "Enter") this.opened(r, c);
     else if (event.key === " " && this.act.brush) {
       this.stroke += 1;
       this.brushed(c, c);
@@ -291,6 +306,7 @@ class Heatmap {
   }
 
   tell() {
+    if (!this.matrix) return;
     say(this.said, this.words(...this.cursor));
     this.paint();
   }

@@ -14,10 +14,12 @@ class Heatmaps {
     this.clear = button("Clear the brush", { onclick: () => brush("", "") });
     this.legend = make("p", { class: "legend" });
     this.by = make("h4");
+    this.hint = make("span", { class: "hint" });
+    this.short = new TooShort(talk);
     this.about = make("span", { class: "hint" });
     this.second = make("section", {}, make("h4", { text: "By sequence" }), this.about, this.pairs.node);
     this.node = make("div", {}, make("div", { class: "bar" }, labelled("Each cell covers", this.span), this.brushed, this.clear),
-      this.legend, make("section", {}, this.by, make("span", { class: "hint", text: "Drag across weeks to brush them: everything else then counts only these." }), this.weeks.node), this.second);
+      this.legend, make("section", {}, this.by, this.hint, this.short.node, this.weeks.node), this.second);
   }
 
   update(frame, free, buffers, colours) {
@@ -28,6 +30,8 @@ class Heatmaps {
     show(this.clear, Boolean(brush));
     say(this.by, frame.weeks.kind === "user" ? "By week" : "Sequences by week");
     legend(this.legend, policy);
+    say(this.hint, frame.weeks.hint);
+    this.short.update(frame.weeks.short);
     this.weeks.update(unpack(frame.weeks, buffers), policy, brush, colours);
     show(this.second, Boolean(frame.pairs));
     if (frame.pairs) {
@@ -43,6 +47,23 @@ class Heatmaps {
   }
 }
 
+// Where the data has too few weeks for those that are asked for: says so, and offers fewer.
+class TooShort {
+  constructor(talk) {
+    this.words = make("p");
+    this.offer = button("", { onclick: () => talk.update({ weeks: this.weeks }) });
+    this.node = make("div", { class: "empty", hidden: true }, this.words, make("div", { class: "ways" }, this.offer));
+  }
+
+  update(short) {
+    show(this.node, Boolean(short));
+    if (!short) return;
+    this.weeks = short.weeks;
+    say(this.words, short.words);
+    say(this.offer, short.offer);
+  }
+}
+
 function offerSpan(select, weeks) {
   const usual = [1, 4, 12];
   const list = usual.includes(weeks) ? usual : [...usual, weeks];
@@ -55,7 +76,7 @@ function legend(node, policy) {
   if (node.mark === mark) return;
   node.mark = mark;
   const key = policy.bands.map((band) => make("span", { class: "key" }, make("i", { style: `background:${band.colour}` }), document.createTextNode(band.name)));
-  node.replaceChildren(...key, make("span", { class: "key", text: "• collecting   – no paid seat   ? not computable" }));
+  node.replaceChildren(...key, make("span", { class: "key", text: "• collecting   – no paid seat   ? not computable: replies or bounces are not known" }));
 }
 
 function unpack(matrix, buffers) {

@@ -1,3 +1,11 @@
+const waitingWord = (row) => (row.status === "collecting" ? "collecting" : waiting(row).toLowerCase());
+
+function countBy(rows, word) {
+  const found = new Map();
+  for (const row of rows) found.set(word(row), (found.get(word(row)) || 0) + 1);
+  return [...found];
+}
+
 // The score over time on the policy's bands, with its interval; and the same as a table.
 class Trend {
   constructor(talk, { spans = true } = {}) {
@@ -15,8 +23,11 @@ class Trend {
     this.table = make("details", { class: "data" }, make("summary", { text: "Table of the points" }),
       make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of the points" }, make("table", {}, this.caption,
         make("thead", {}, make("tr", {}, ...["Week of", "Score", "Interval", "Band", "Replies", "Bounces", "Enrollments"].map((text, i) => make("th", { scope: "col", text, class: i && i !== 3 ? "figure" : "" })))), this.rows)));
-    this.node = make("div", {}, make("div", { class: "bar" }, labelled("Each point covers", this.span)),
-      make("div", { class: "trendbox" }, this.svg, this.tip), this.table);
+    this.hollow = make("span");
+    this.key = make("p", { class: "legend" }, make("span", { text: "● score, with its interval" }), this.hollow);
+    this.short = new TooShort(talk);
+    this.whole = make("div", {}, make("div", { class: "trendbox" }, this.svg, this.tip), this.key, this.table);
+    this.node = make("div", {}, make("div", { class: "bar" }, labelled("Each point covers", this.span)), this.short.node, this.whole);
     this.svg.addEventListener("pointermove", (e) => this.hover(e));
     this.svg.addEventListener("pointerleave", () => show(this.tip, false));
     this.seen = new ResizeObserver(() => this.frame && this.paint());
@@ -30,23 +41,30 @@ class Trend {
   update(frame, free) {
     this.frame = frame;
     if (free) offerSpan(this.span, frame.view.weeks);
+    const { short, rows, step } = frame.trend;
+    this.short.update(short);
+    show(this.whole, !short);
+    if (short) return;
     this.paint();
+    const without = countBy(rows.filter((row) => row.score === undefined), waitingWord);
+    say(this.hollow, without.length ? `○ no score: ${without.map(([word]) => word).join("; ")}` : "");
     if (frame.view.sequence !== this.opened) {
       this.opened = frame.view.sequence;
       this.table.open = Boolean(this.opened);
     }
-    say(this.caption, `Scores by week; each point covers ${plural(frame.view.weeks, "week")}.`);
+    say(this.caption, `Scores ${step > 7 ? "every fourth week" : "by week"}; each point covers ${plural(frame.view.weeks, "week")}.`);
     fill(this.rows, frame.trend.rows, () => {
       const cells = Array.from({ length: 7 }, (_, i) => (i ? make("td", { class: i !== 3 ? "figure" : "" }) : make("th", { scope: "row" })));
       return { node: make("tr", {}, ...cells), cells };
     }, ({ cells }, row) => {
       const scored = row.score !== undefined;
-      [row.label, scored ? row.text : "–", scored ? span(row) : "–", scored ? row.verdict : `${row.verdict}: ${waiting(row)}`, rate(row.reply), rate(row.bounce), count(row.ended)]
+      [row.label, scored ? row.text : "–", scored ? span(row) : "–", scored ? row.verdict : row.status === "collecting" ? `${row.verdict}: ${waiting(row)}` : waiting(row), rate(row.reply), rate(row.bounce), count(row.ended)]
         .forEach((text, i) => say(cells[i], text));
     });
   }
 
   paint() {
+    if (this.frame.trend.short) return;
     const { trend, policy } = this.frame;
     const wide = Math.max(this.svg.parentElement.clientWidth, 200);
     const at = { left: 34, right: wide < 520 ? 16 : 84, top: 10, bottom: 30, wide, high: this.height };
@@ -125,7 +143,10 @@ class Trend {
 
   words(rows) {
     const scored = rows.filter((row) => row.score !== undefined);
-    if (!scored.length) return `Score over ${plural(rows.length, "week")}: no scores, all are collecting.`;
+    if (!scored.length) {
+      const why = countBy(rows, waitingWord).map(([word, n]) => `${count(n)} ${word}`).join(", ");
+      return `Score over ${plural(rows.length, "point")}: no scores; ${why}.`;
+    }
     const last = scored.at(-1);
     const ranked = [...scored].sort((a, b) => a.score - b.score);
     return `Score over ${plural(rows.length, "point")}: latest ${last.text} (${span(last)}) in the week of ${last.label}; lowest ${ranked[0].text}, highest ${ranked.at(-1).text}.`;

@@ -9,8 +9,10 @@ class Ranking {
       const head = make("th", { scope: "col", class: i && i !== 3 ? "figure" : "" });
       if (sort) {
         head.append(button(text, { class: "sort", onclick: () => {
-          const same = this.view.sort === sort;
-          talk.update({ sort, descending: same ? !this.view.descending : sort !== "name" });
+          // From what was asked for last, which may not be drawn yet.
+          const same = this.asked.sort === sort;
+          this.asked = { sort, descending: same ? !this.asked.descending : sort !== "name" };
+          talk.update(this.asked);
         } }));
       } else head.append(text);
       return head;
@@ -22,10 +24,10 @@ class Ranking {
         make("table", { class: "ranking" }, this.caption, make("thead", {}, make("tr", {}, ...this.heads)), this.rows)));
   }
 
-  update(frame) {
+  update(frame, free) {
     const { list, view, policy } = frame;
-    this.view = view;
-    this.pager.update(list, list.kind === "user" ? "sender" : "sequence");
+    if (free || !this.asked) this.asked = { sort: view.sort, descending: view.descending };
+    this.pager.update(list, list.kind === "user" ? "sender" : "sequence", free);
     say(this.caption, `${list.kind === "user" ? "Senders" : "Sequences"} by ${SORTS.find(([key]) => key === view.sort)[1].toLowerCase()}, ${view.descending ? "highest" : "lowest"} first`);
     COLUMNS.forEach(([sort], i) => {
       if (sort) put(this.heads[i], "aria-sort", sort === view.sort ? (view.descending ? "descending" : "ascending") : "none");
@@ -64,9 +66,9 @@ class Compare {
   constructor(talk, open) {
     this.talk = talk;
     this.open = open;
-    this.period = choice([], () => this.send());
-    this.team = choice([], () => this.send());
-    this.policy = choice([], () => this.send());
+    this.period = choice([], () => this.send(true));
+    this.team = choice([], () => this.send(false));
+    this.policy = choice([], () => this.send(false));
     this.cards = [0, 1].map(() => {
       const words = make("p", { class: "words" });
       const card = new Card();
@@ -76,24 +78,32 @@ class Compare {
     this.rows = make("tbody");
     const heads = (list) => make("thead", {}, make("tr", {}, ...list.map((text, i) => make("th", { scope: "col", text, class: i ? "figure" : "" }))));
     this.note = make("p", { class: "hint" });
+    this.above = make("p", { class: "hint above", role: "status" });
     this.teamField = labelled("Team", this.team);
     this.node = make("div", {},
       make("div", { class: "bar" }, make("strong", { text: "Compared with" }), labelled("Days", this.period), this.teamField, labelled("Policy there", this.policy)),
-      make("div", { class: "halves" }, ...this.cards.map((one) => one.node)),
-      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Differences" }, make("table", {}, make("caption", { text: "Left minus right" }),
+      this.above, make("div", { class: "halves" }, ...this.cards.map((one) => one.node)),
+      (this.below = make("div", {}, make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Differences" }, make("table", {}, make("caption", { text: "Left minus right" }),
         heads(["", "Left", "Right", "Difference", "95 % interval", "More than noise"]), this.differences)),
       this.note,
       make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Side by side" }, make("table", {}, make("caption", { text: "Side by side, in the order of the left" }),
-        heads(["Name", "Left", "Right", "Difference", "Enrollments left", "Enrollments right"]), this.rows)));
+        heads(["Name", "Left", "Right", "Difference", "Enrollments left", "Enrollments right"]), this.rows)))));
   }
 
-  send() {
-    const { choices } = this.frame.compare;
-    const chosen = choices.find(({ id }) => id === this.period.value);
-    const { users, sequences } = this.frame.view;
-    const teams = this.team.value === "=" ? this.frame.view.teams : this.team.value ? [this.team.value] : [];
-    const usual = this.period.value === "before" && this.team.value === "=" && this.policy.value === this.frame.view.policy;
-    this.talk.update({ other: usual ? null : { users, sequences, teams, start: chosen.start, end: chosen.end, policy: this.policy.value } });
+  send(days) {
+    const { view, compare } = this.frame;
+    const { users, sequences } = view;
+    const of = (id) => compare.choices.find((one) => one.id === id);
+    let chosen = of(this.period.value);
+    const team = view.user ? "=" : this.team.value;
+    const teams = team === "=" ? view.teams : team ? [team] : [];
+    const alike = team === "=" && this.policy.value === view.policy;
+    // Both halves of the same days, or the time just before, is what is usual.
+    if (days && chosen.alone) return this.talk.update({ other: null });
+    if (alike && (chosen.id === "before" || (!days && chosen.id === "same"))) return this.talk.update({ other: null });
+    // Another team or policy is seen over the left's own days, until other days are chosen for it.
+    if (!days && !view.other) chosen = of("same");
+    return this.talk.update({ other: { users, sequences, teams, start: chosen.start, end: chosen.end, policy: this.policy.value } });
   }
 
   update(frame, free, about) {
@@ -105,10 +115,16 @@ class Compare {
       this.team.offer([["=", "As on the left"], ["", "All teams"], ...about.teams.map((name) => [name, name])]);
       const teams = compare.other.teams;
       this.team.value = JSON.stringify(teams) === JSON.stringify(view.teams) ? "=" : teams[0] || "";
-      this.policy.offer([...new Set([...about.policies, view.policy, compare.other.policy])].map((name) => [name, name]));
+      const shown = { [view.policy]: policy.shown, [compare.other.policy]: compare.other.shown };
+      this.policy.offer([...new Set([...about.policies, view.policy, compare.other.policy])].map((name) => [name, shown[name] || name]));
       this.policy.value = compare.other.policy;
-      show(this.teamField, about.teams.length > 0);
+      // Of one sender there is no team to compare with.
+      show(this.teamField, about.teams.length > 0 && !view.user);
     }
+    say(this.above, compare.alone || compare.halved);
+    show(this.above, Boolean(compare.alone || compare.halved));
+    show(this.cards[1].node, !compare.alone);
+    show(this.below, !compare.alone);
     this.cards.forEach((one, i) => {
       const side = compare.sides[i];
       say(one.words, `${i ? "Right" : "Left"}: ${side.label}${compare.same_policy ? "" : ` · ${side.policy}`}`);

@@ -5,7 +5,7 @@ class Dialogs extends Dialog {
     this.name = make("input", { type: "text", required: true, maxlength: 60, pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*" });
     this.plan = make("input", { type: "text", required: true });
     this.every = choice([["week", "Every week"], ["month", "Every month"], ["quarter", "Every quarter"]], () => {});
-    this.form.append(labelled("Name", this.name), labelled("Plan", this.plan), labelled("How often", this.every), button("Save", { class: "main", onclick: () => this.save() }));
+    this.form.append(labelled("Name", this.name), (this.planField = labelled("Plan", this.plan)), labelled("How often", this.every), button("Save", { class: "main", onclick: () => this.save() }));
     this.entering(this.name, () => this.save());
   }
 
@@ -25,7 +25,10 @@ class Dialogs extends Dialog {
       const inApp = Boolean(document.querySelector("meta[name=senderscore-app]")) || /voila/.test(document.documentElement.className + document.body.className) || token;
       const words = inApp || message.app ? "The address of this view." : "Explorer.from_link(…) opens this view.";
       this.open("Copy link", words, { text: message.app ? at.href : message.text || "?" });
+    } else if (message.kind === "saving" && message.error) {
+      this.open("Save as report", message.error);
     } else if (message.kind === "saving") {
+      show(this.planField, message.asked);
       this.name.value = message.name;
       this.plan.value = message.plan;
       this.open("Save as report", message.words, { form: true });

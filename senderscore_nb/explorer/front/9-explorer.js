@@ -5,9 +5,14 @@ class Explorer extends Face {
   constructor(model, el) {
     super(model, el, "senderscore-explorer");
     // In a narrow place the filters fold away, so that the view is what is seen first.
-    requestAnimationFrame(() => {
-      if (this.root.clientWidth && this.root.clientWidth < 900) this.filters.node.open = false;
+    this.seen = new ResizeObserver(() => {
+      const wide = this.root.clientWidth;
+      const narrow = wide < 900;
+      if (!wide || narrow === this.narrow) return;
+      this.narrow = narrow;
+      this.filters.node.open = !narrow;
     });
+    this.seen.observe(this.root);
   }
 
   build() {
@@ -60,8 +65,9 @@ class Explorer extends Face {
         say(parts[i].value, value[0]);
         say(parts[i].more, value[1]);
       });
-      band.update(row, frame.policy);
-      say(parts[1].more, scored ? `${row.sure > 0.995 ? "over 99" : Math.round(100 * row.sure)}${THIN}% sure of its band` : "");
+      band.update({ ...row, why: "" }, frame.policy);
+      const sure = scored ? `${row.sure > 0.995 ? "over 99" : Math.round(100 * row.sure)}${THIN}% sure of its band` : "";
+      say(parts[1].more, scored ? sure : row.why || "");
     } };
   }
 
@@ -130,6 +136,7 @@ class Explorer extends Face {
   }
 
   stop() {
+    this.seen.disconnect();
     this.panels.heatmaps.stop();
     this.panels.trend.stop();
     super.stop();

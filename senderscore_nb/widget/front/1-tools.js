@@ -68,13 +68,13 @@ const dayText = (text, year = true) => {
 
 // What a row says where it has no score.
 function waiting(row) {
-  if (row.status !== "collecting") return row.verdict;
+  if (row.status !== "collecting") return row.why ? `${row.verdict}: ${row.why}` : row.verdict;
   return `${count(row.missing)} more needed${row.expected ? ", about " + row.expected : ""}`;
 }
 
 function sentence(row) {
   const score = row.score === undefined
-    ? `${row.verdict}, ${row.status === "collecting" ? waiting(row) : "no score"}`
+    ? row.status === "collecting" ? `${row.verdict}, ${waiting(row)}` : `${waiting(row)}, no score`
     : `score ${row.text}, interval ${span(row)}, ${row.verdict}`;
   const rates = `${rate(row.reply)} replies, ${rate(row.bounce)} bounces`;
   return `${score}; ${plural(row.ended, "enrollment")}; ${rates}`;

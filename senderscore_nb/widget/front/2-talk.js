@@ -3,6 +3,12 @@
 // While a request is under way, a newer one of the same stroke (as while a slider is dragged)
 // takes the place of the one that waits. So nothing piles up, nothing is overtaken, and the last
 // value always arrives.
+//
+// `waiting` hears "late" and "silent" while an answer takes long, "gone" where none can come any
+// more, and false when it is there.
+const LATE = 1500;
+const SILENT = 15000;
+
 class Talk {
   constructor(model, { answered, waiting, began }) {
     this.model = model;
@@ -22,7 +28,10 @@ class Talk {
   }
 
   ask(request) {
+    if (this.gone) return;
     const asked = { ...request, at: performance.now() };
+    // Strokes are counted from 0 in each view of a widget; that of another one is another stroke.
+    if (asked.stroke) asked.stroke = `${this.id}-${asked.stroke}`;
     const last = this.queue.at(-1);
     if (last && asked.stroke && last.stroke === asked.stroke) {
       last.changes = { ...last.changes, ...asked.changes };
@@ -43,8 +52,21 @@ class Talk {
     const { at, ...request } = this.queue.shift();
     this.number += 1;
     this.current = { number: this.number, at };
-    this.model.send({ ...request, number: this.number, from: this.id });
-    this.late = setTimeout(() => this.waiting(true), 1500);
+    try {
+      this.model.send({ ...request, number: this.number, from: this.id });
+    } catch {
+      this.lost(); // as after a restart: there is nobody at the other end
+      return;
+    }
+    this.late = setTimeout(() => this.waiting("late"), LATE);
+    this.silent = setTimeout(() => this.waiting("silent"), SILENT);
+  }
+
+  lost() {
+    this.gone = true;
+    this.current = null;
+    this.queue = [];
+    this.waiting("gone");
   }
 
   heard(message, buffers) {
@@ -53,7 +75,7 @@ class Talk {
     if (!ours && message.to && message.kind !== "frame") return;
     const asked = ours ? this.current : null;
     if (ours) {
-      clearTimeout(this.late);
+      this.forget();
       this.waiting(false);
       this.current = null;
       this.next(); // Python works on the next one while this one is drawn
@@ -61,8 +83,13 @@ class Talk {
     this.answered(message, buffers, asked);
   }
 
-  stop() {
+  forget() {
     clearTimeout(this.late);
+    clearTimeout(this.silent);
+  }
+
+  stop() {
+    this.forget();
     this.model.off("msg:custom", this.hear);
   }
 }

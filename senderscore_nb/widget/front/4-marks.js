@@ -72,7 +72,7 @@ class Card {
     this.dial.update(row, policy);
     say(this.verdict, row.verdict);
     say(this.line, row.score === undefined
-      ? (row.status === "collecting" ? waiting(row).replace(" needed", "") : plural(row.ended, "enrollment"))
+      ? (row.status === "collecting" ? waiting(row).replace(" needed", "") : row.why || plural(row.ended, "enrollment"))
       : `${row.low.toFixed(0)}–${row.high.toFixed(0)} · ${plural(row.ended, "enrollment")}`);
     if (this.node.tagName === "BUTTON") put(this.node, "aria-label", `${row.label}: ${sentence(row)}. Open.`);
   }
@@ -84,7 +84,8 @@ function chip() {
   return { node: make("span", { class: "chip" }, dot, text), update(row, policy) {
     dot.style.background = swatch(row, policy);
     put(dot, "class", row.band === undefined ? "none" : "");
-    say(text, row.score === undefined && row.status === "collecting" ? `Collecting: ${waiting(row)}` : row.verdict);
+    const status = row.status === "collecting" ? `Collecting: ${waiting(row)}` : waiting(row);
+    say(text, row.score === undefined ? status : row.verdict);
   } };
 }
 
@@ -107,21 +108,33 @@ function bar() {
 
 class Pager {
   constructor(turn) {
-    this.back = button("‹ Previous", { onclick: () => turn(this.page - 1) });
-    this.on = button("Next ›", { onclick: () => turn(this.page + 1) });
+    this.back = button("‹ Previous", { onclick: () => this.go(turn, -1) });
+    this.on = button("Next ›", { onclick: () => this.go(turn, 1) });
     this.text = make("span", { role: "status" });
     this.node = make("div", { class: "pager" }, this.back, this.text, this.on);
   }
 
-  update(list, what) {
-    this.page = list.page;
+  // From the page that was asked for last, which may not be drawn yet.
+  go(turn, by) {
+    this.page += by;
+    this.limit();
+    turn(this.page);
+  }
+
+  limit() {
+    this.back.disabled = this.page <= 0;
+    this.on.disabled = this.page + 1 >= this.pages;
+  }
+
+  update(list, what, free = true) {
+    if (free || this.page === undefined) this.page = list.page;
+    this.pages = list.pages;
     const from = list.page * list.size;
     say(this.text, list.pages > 1
       ? `${from + 1}–${from + list.rows.length} of ${plural(list.total, what)}`
       : plural(list.total, what));
     show(this.back, list.pages > 1);
     show(this.on, list.pages > 1);
-    this.back.disabled = list.page === 0;
-    this.on.disabled = list.page + 1 >= list.pages;
+    this.limit();
   }
 }
