@@ -5,9 +5,8 @@ class Explorer extends Face {
   constructor(model, el) {
     super(model, el, "senderscore-explorer");
     // In a narrow place the filters fold away, so that the view is what is seen first.
-    this.seen = new ResizeObserver(() => {
-      const wide = this.root.clientWidth;
-      const narrow = wide < 900;
+    this.seen = new ResizeObserver(([{ contentRect: { width: wide } }]) => {
+      const narrow = wide <= 900; // as the styles have it
       if (!wide || narrow === this.narrow) return;
       this.narrow = narrow;
       this.filters.node.open = !narrow;
