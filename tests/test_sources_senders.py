@@ -238,6 +238,9 @@ def test_the_command_says_not_computable(tmp_path: Path) -> None:
     assert checked.exit_code == 1
     assert "mapping smartlead" in checked.output
     assert "'status' → run_status" in checked.output
+    assert "bounced is not known for any row: no score can be computed." in checked.output
+    other = CliRunner().invoke(main, ["check", str(put(tmp_path, OUTREACH)), "--timezone", ZONE])
+    assert "not known for any row" not in other.output
 
 
 @pytest.mark.xdist_group("report")
