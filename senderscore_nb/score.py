@@ -16,7 +16,8 @@ from senderscore_nb.tally import PERIODS, summarize
 
 STATUSES: tuple[str, ...] = ("scored", "collecting", "no_paid_seat", "not_computable")
 """`collecting`: below the minimum. `no_paid_seat`: the roster says so. `not_computable`: the
-source does not know replies or bounces, or nothing was delivered."""
+source does not know replies or bounces (so more enrollments would not help), or enough ended and
+nothing was delivered."""
 
 BY: Mapping[str, str] = {
     "user": "user_id",
@@ -167,11 +168,12 @@ def _with_status(
         )
         seat = pl.col("__seat").fill_null(value=True)
     computable = pl.col("reply_rate").is_not_null() & pl.col("bounce_rate").is_not_null()
+    unknown = (pl.col("ended") > 0) & pl.any_horizontal(pl.col("replied", "bounced").is_null())
     enough = pl.col("ended") >= minimum
     status = (
         pl.when(~seat)
         .then(pl.lit("no_paid_seat"))
-        .when(~enough)
+        .when(~enough & ~unknown)
         .then(pl.lit("collecting"))
         .when(~computable)
         .then(pl.lit("not_computable"))

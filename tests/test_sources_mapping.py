@@ -41,7 +41,11 @@ false = ["non"]
 
 
 def test_presets() -> None:
-    assert mapping_names() == ("hubspot-en", "hubspot-sv")
+    hubspot, others = (
+        ("hubspot-en", "hubspot-sv"),
+        ("instantly", "outreach", "salesloft", "smartlead"),
+    )
+    assert mapping_names() == ("apollo", *hubspot, *others)
     for name in ("canonical", *mapping_names()):
         mapping = load_mapping(name)
         assert mapping.name == name

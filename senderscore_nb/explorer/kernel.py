@@ -80,14 +80,16 @@ def score_cells(
     delivered = policy.counting.reply_denominator == "delivered"
     reply_n = ended - bounced if delivered else ended
     reply_rate, bounce_rate = _rate(replied, reply_n), _rate(bounced, ended)
+    unknown = np.zeros(ended.shape, np.bool_)
     if len(counts) > BOUNCED_UNKNOWN:
         no_bounces = counts[BOUNCED_UNKNOWN] > 0
         no_replies = counts[REPLIED_UNKNOWN] > 0
+        unknown = (no_replies | no_bounces) & (ended > 0)
         bounce_rate[no_bounces] = np.nan
         reply_rate[no_replies | no_bounces if delivered else no_replies] = np.nan
     computable = np.isfinite(reply_rate) & np.isfinite(bounce_rate)
     status = np.where(computable, SCORED, NOT_COMPUTABLE)
-    status[ended < minimum] = COLLECTING
+    status[(ended < minimum) & ~unknown] = COLLECTING
     status[np.broadcast_to(~np.asarray(seat), status.shape)] = NO_SEAT
     points = curve_points(policy.reply_points, reply_rate)
     points = points + curve_points(policy.bounce_points, bounce_rate)

@@ -14,6 +14,9 @@ SINCE = {1: "last week", 4: "four weeks ago"}
 """The earlier times that reports compare with, by how many weeks back."""
 
 
+_COUNTED = {"replies": "replied", "bounces": "bounced"}
+
+
 def plural(n: int, one: str, many: str | None = None) -> str:
     """A count with its noun.
 
@@ -58,15 +61,18 @@ def standing(row: Mapping[str, Any], who: str) -> str:
     if row["status"] == "no_paid_seat":
         return f"{who}: no score without a paid seat ({n})."
     if row["status"] == "not_computable":
-        return (
-            f"{who}: a score cannot be computed; replies or bounces are not known, or nothing was "
-            f"delivered ({n})."
-        )
+        return f"{who}: a score cannot be computed; {_not_computable(row)} ({n})."
     return (
         f"{who}: score {points(row['score'])} ({points(row['score_low'])}–"
         f"{points(row['score_high'])}), {row['verdict']}. Replies {rate(row, 'reply_rate')}, "
         f"bounces {rate(row, 'bounce_rate')}, {n}."
     )
+
+
+def _not_computable(row: Mapping[str, Any]) -> str:
+    """Why a score cannot be computed."""
+    unknown = [word for word in ("replies", "bounces") if row[_COUNTED[word]] is None]
+    return f"{listed(unknown)} are not known" if unknown else "nothing was delivered"
 
 
 def band_counts(senders: pl.DataFrame, policy: ScoringPolicy) -> str:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from senderscore_nb.contract import COLUMNS, KEYS, MEASURES, REQUIRED
+from senderscore_nb.contract import COLUMNS, KEYS, MEASURES
 from senderscore_nb.errors import MappingError
 from senderscore_nb.safe import shown
 from senderscore_nb.sources.forms import fold
@@ -34,8 +34,8 @@ class Mapped:
 def choose_mapping(headers: Sequence[str], mapping: Mapping | None, *, where: str) -> Mapped:
     """The given mapping applied to headers, or the one that fits them.
 
-    The canonical names go first; else the preset that finds every required column and the most
-    headers.
+    The canonical names go first; else the preset that finds every column that it needs and the
+    most headers. A preset that names headers to know its files by is for no others.
 
     Raises:
         MappingError: A required column has no header; the nearest headers are offered.
@@ -45,13 +45,15 @@ def choose_mapping(headers: Sequence[str], mapping: Mapping | None, *, where: st
     fitting: list[tuple[int, Mapping]] = []
     others: list[tuple[int, Mapping]] = []
     for candidate in (CANONICAL, *(preset(name) for name in mapping_names())):
+        if not candidate.knows(headers):
+            continue
         try:
             places = candidate.find(headers)
         except MappingError:
             # Two headers of one meaning: said below if no other mapping fits.
             others.append((len(candidate.columns), candidate))
             continue
-        fits = set(REQUIRED) <= set(places)
+        fits = set(candidate.needed) <= set(places)
         if fits and candidate is CANONICAL:
             return _applied(headers, candidate, where)
         (fitting if fits else others).append((len(places), candidate))
@@ -66,10 +68,10 @@ def _applied(headers: Sequence[str], mapping: Mapping, where: str) -> Mapped:
         raise MappingError(error.found, where=where, hint=error.hint) from None
     for column in sorted(_TAKEN & set(places)):
         raise MappingError(f"columns: {column!r} cannot be a factor's name.", where=where)
-    missing = [column for column in REQUIRED if column not in places]
+    missing = [column for column in mapping.needed if column not in places]
     if missing:
         raise MappingError(
-            _missing(headers, mapping, missing), where=where, hint=_how_to(missing[0])
+            _missing(headers, mapping, missing), where=where, hint=_how_to(missing[0], mapping)
         )
     labels = {fold(x): x for c, ls in mapping.columns.items() if c not in places for x in (c, *ls)}
     taken = set(places.values())
@@ -87,7 +89,13 @@ def _missing(headers: Sequence[str], mapping: Mapping, missing: Sequence[str]) -
     return f"No header was found for {', '.join(parts)} with the mapping {shown(mapping.name)!r}."
 
 
-def _how_to(column: str) -> str:
+def _how_to(column: str, mapping: Mapping) -> str:
+    if mapping.known_by and column in ("user_id", "sequence_id"):
+        return (
+            "Add a column to the file, or give one value to all of its rows in a TOML file: "
+            f"name = 'mine', extends = '{mapping.name}', fixed = {{ {column} = 'a value' }}; "
+            "see docs/mapping.md."
+        )
     return (
         "Give --mapping NAME, or write a TOML file such as: "
         f"name = 'mine', [columns] {column} = 'The header'; see docs/mapping.md."

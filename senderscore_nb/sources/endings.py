@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from senderscore_nb.contract import END_REASONS
+
 STATES: tuple[str, ...] = ("EXECUTING", "PAUSED", "FINISHED", "UNENROLLED")
 
 SOURCES: tuple[str, ...] = (
@@ -44,6 +46,10 @@ ERRORS: tuple[str, ...] = (
     "OTHER",
     "UNKNOWN",
 )
+
+RUN_STATUSES: tuple[str, ...] = ("active", "never_began", *END_REASONS)
+"""What one status word of another sender can mean: it has not ended, it ended before anything was
+sent, or it ended and why."""
 
 _PROVIDERS = {
     "google": ("gmail.com", "googlemail.com"),

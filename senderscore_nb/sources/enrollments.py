@@ -14,7 +14,7 @@ from senderscore_nb.sources.choosing import Mapped, choose_mapping
 from senderscore_nb.sources.days import known_zone, parse_dates
 from senderscore_nb.sources.delimited import unique
 from senderscore_nb.sources.forms import KNOWN_WORDS
-from senderscore_nb.sources.mapping import FactorType, Mapping, load_mapping
+from senderscore_nb.sources.mapping import INPUTS, FactorType, Mapping, load_mapping
 from senderscore_nb.sources.parse import (
     Parsed,
     parse_boolean,
@@ -26,8 +26,9 @@ from senderscore_nb.sources.parse import (
 from senderscore_nb.sources.raw import RawTable, find_files, read_raw
 from senderscore_nb.sources.reading import DUPLICATE, REJECTED, Reading, SourceFile
 from senderscore_nb.sources.settling import FILE, LINE, REASON, settle
+from senderscore_nb.sources.statuses import supply, told_by_status
 
-_MANDATORY = ("enrollment_id", "user_id", "sequence_id", "enrolled_on")
+_MANDATORY = ("enrollment_id", "user_id", "sequence_id", "enrolled_on", "run_status")
 _FACTORS: dict[FactorType, pl.DataType] = {
     "text": pl.String(),
     "number": pl.Float64(),
@@ -100,7 +101,7 @@ def _read_table(
         pl.int_range(pl.len(), dtype=pl.Int64).alias(_PLACE),
         _reasons(raw, mapped, parsed),
     )
-    rows = _checked(_derived(rows, parsed))
+    rows = _checked(_derived(supply(rows, mapped.mapping), parsed))
     if raw.broken.height:
         broken = raw.broken.rename({"line": LINE, "reason": REASON, "row": _ROW})
         rows = pl.concat([rows, broken], how="diagonal")
@@ -139,6 +140,8 @@ def _decimal(raw: RawTable, mapped: Mapped) -> str:
 def _dtype(column: str, mapping: Mapping) -> pl.DataType:
     if column in COLUMNS:
         return COLUMNS[column]
+    if column == "emails_sent":
+        return pl.Boolean()
     return _FACTORS[mapping.types.get(column, "text")]
 
 
@@ -166,6 +169,7 @@ def _parse(raw: RawTable, mapped: Mapped, decimal: str, zone: str | None) -> dic
 
 def _reasons(raw: RawTable, mapped: Mapped, parsed: dict[str, Parsed]) -> pl.Series:
     """Why each row does not fit, or null: all of its reasons together."""
+    mandatory = {*_MANDATORY, *(() if "enrolled_on" in parsed else ("ended_on",))}
     parts = [pl.Series("", [None] * raw.frame.height, dtype=pl.String)]
     for column, result in parsed.items():
         values, header = raw.frame[str(mapped.places[column])], raw.headers[mapped.places[column]]
@@ -173,7 +177,7 @@ def _reasons(raw: RawTable, mapped: Mapped, parsed: dict[str, Parsed]) -> pl.Ser
         if result.bad.any():
             found = shown_series(values.zip_with(result.bad, values.clear(len(values))))
             parts.append(f"{name}: expected {result.expected}, found '" + found + "'")
-        if column in _MANDATORY:
+        if column in mandatory:
             blank = pl.DataFrame({"blank": result.values.is_null() & ~result.bad})
             missing = pl.when("blank").then(pl.lit(f"{name}: is blank"))
             parts.append(blank.select(missing).to_series())
@@ -191,6 +195,7 @@ def _derived(rows: pl.DataFrame, parsed: dict[str, Parsed]) -> pl.DataFrame:
     )
     if any(name in parsed for name in inputs):
         rows = rows.with_columns(_end_reason(parsed), *_flags_by_error(parsed))
+    rows = told_by_status(rows)
     enums = [name for name in ("end_reason", "bounce_type") if name in rows.columns]
     rows = rows.with_columns(pl.col(name).cast(OPTIONAL[name]) for name in enums)
     if "recipient_email" in parsed:
@@ -200,7 +205,7 @@ def _derived(rows: pl.DataFrame, parsed: dict[str, Parsed]) -> pl.DataFrame:
             rows = rows.with_columns(endings.mailbox_provider().alias("mailbox_provider"))
     rows = _with_time(rows, parsed)
     reason = pl.coalesce(REASON, endings.contradiction())
-    return rows.with_columns(reason.alias(REASON)).drop(*inputs, "recipient_email", strict=False)
+    return rows.with_columns(reason.alias(REASON)).drop(INPUTS, strict=False)
 
 
 def _end_reason(parsed: dict[str, Parsed]) -> pl.Expr:
@@ -218,6 +223,8 @@ def _flags_by_error(parsed: dict[str, Parsed]) -> list[pl.Expr]:
 
 
 def _with_time(rows: pl.DataFrame, parsed: dict[str, Parsed]) -> pl.DataFrame:
+    if "enrolled_on" not in parsed:
+        return rows
     instants = parsed["enrolled_on"].instants
     if "enrolled_hour" not in parsed and instants is not None:
         rows = rows.with_columns(instants.dt.hour().cast(pl.Int64).alias("enrolled_hour"))

@@ -10,9 +10,10 @@ from typing import Literal
 import polars as pl
 
 from senderscore_nb.contract import BOUNCE_TYPES, END_REASONS
-from senderscore_nb.sources.endings import ERRORS, SOURCES, STATES
+from senderscore_nb.sources.endings import ERRORS, RUN_STATUSES, SOURCES, STATES
 
 KNOWN_WORDS: dict[str, tuple[str, ...]] = {
+    "run_status": RUN_STATUSES,
     "state": STATES,
     "unenrolled_by": SOURCES,
     "error_type": ERRORS,
@@ -20,6 +21,9 @@ KNOWN_WORDS: dict[str, tuple[str, ...]] = {
     "bounce_type": BOUNCE_TYPES,
 }
 """What the words of a column can mean."""
+
+CODE = r"^(-?[0-9]+)(?:\.0+)?$"
+"""A status that is a number."""
 
 _NOON = dt.datetime(2026, 11, 23, 14, 30, tzinfo=dt.UTC)
 
@@ -35,11 +39,15 @@ def fold(header: str) -> str:
 
 
 def word(text: str) -> str:
-    """A word of a fixed list without regard to case, space, `_` and `-`.
+    """A word of a fixed list without regard to case, space, `_` and `-`; a code keeps its sign.
 
     >>> word("Thread reply")
     'THREAD_REPLY'
+    >>> word("-1.0")
+    '-1'
     """
+    if code := re.fullmatch(CODE, text.strip()):
+        return code[1]
     plain = unicodedata.normalize("NFC", text).upper()
     return "_".join(re.sub(r"[\s_\-]+", " ", plain).split())
 

@@ -23,13 +23,29 @@ from pydantic import (
     model_validator,
 )
 
-from senderscore_nb.contract import COLUMNS
+from senderscore_nb.contract import COLUMNS, REQUIRED
 from senderscore_nb.errors import MappingError, did_you_mean, first_problem
 from senderscore_nb.safe import shown
 from senderscore_nb.sources.forms import KNOWN_WORDS, checked_format, fold
 
-INPUTS: tuple[str, ...] = ("state", "unenrolled_by", "error_type", "recipient_email")
+INPUTS: tuple[str, ...] = (
+    "state",
+    "unenrolled_by",
+    "error_type",
+    "run_status",
+    "emails_sent",
+    "recipient_email",
+)
 """Columns that are read but not kept: they become `end_reason`, `recipient_domain` and others."""
+
+TOLD: dict[str, str] = {
+    "replied": "reply",
+    "bounced": "bounced",
+    "unsubscribed": "unsubscribed",
+}
+"""Measures that a run's status can tell, with the status that means yes."""
+
+_FIXABLE = ("user_id", "user_name", "sequence_id", "sequence_name")
 
 FactorType = Literal["text", "number", "boolean", "date"]
 
@@ -63,6 +79,7 @@ class Words(_Frozen):
 
     true: Labels = ("true", "yes", "y", "x")
     false: Labels = ("false", "no", "n")
+    run_status: dict[str, str] = {}
     state: dict[str, str] = {}
     unenrolled_by: dict[str, str] = {}
     error_type: dict[str, str] = {}
@@ -85,7 +102,11 @@ class Mapping(_Frozen):
     """Which header is which column, and how values are written.
 
     A name under `columns` that is not of the contract is a factor of the user's own; `types` says
-    what it holds (text unless said).
+    what it holds (text unless said). For senders that say less than the contract asks for:
+    `by_status` names measures that the status tells, `unknown` those that nothing tells, `fixed`
+    gives a value to every row, and with `one_day` the day of the end stands for that of the
+    enrollment; each only where the file has no header for the column. `known_by` names headers
+    without one of which the mapping is not found by itself.
     """
 
     name: str
@@ -96,6 +117,11 @@ class Mapping(_Frozen):
     words: Words = Words()
     decimal: Literal["auto", ".", ","] = "auto"
     blank_is_false: tuple[str, ...] = ()
+    by_status: tuple[Literal["replied", "bounced", "unsubscribed"], ...] = ()
+    unknown: tuple[Literal["replied", "bounced"], ...] = ()
+    fixed: dict[str, str] = {}
+    one_day: bool = False
+    known_by: tuple[str, ...] = ()
 
     @field_validator("columns")
     @classmethod
@@ -118,9 +144,36 @@ class Mapping(_Frozen):
             if column in COLUMNS or column not in self.columns:
                 raise ValueError(f"types: {shown(column)!r} is not a factor under columns")
         for column in self.blank_is_false:
-            if COLUMNS.get(column, self.types.get(column)) not in (pl.Boolean, "boolean"):
+            kind = COLUMNS.get(column, self.types.get(column))
+            if kind not in (pl.Boolean, "boolean") and column != "emails_sent":
                 raise ValueError(f"blank_is_false: {shown(column)!r} is not true or false")
         return self
+
+    @model_validator(mode="after")
+    def _about_what_is_missing(self) -> Self:
+        for column, value in self.fixed.items():
+            if column not in _FIXABLE:
+                raise ValueError(f"fixed: {shown(column)!r} is not one of {', '.join(_FIXABLE)}")
+            if not value.strip():
+                raise ValueError(f"fixed: {column} is blank")
+        if self.by_status and "run_status" not in self.columns:
+            raise ValueError("by_status: there is no run_status under columns")
+        if both := sorted({*self.by_status} & {*self.unknown}):
+            raise ValueError(f"{both[0]!r} is both under by_status and unknown")
+        return self
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns without whose header a file cannot be read."""
+        supplied = {*self.by_status, *self.unknown, *self.fixed}
+        supplied |= {"enrolled_on"} if self.one_day else set()
+        status = ("run_status",) if self.words.run_status else ()
+        return (*(column for column in REQUIRED if column not in supplied), *status)
+
+    def knows(self, headers: Sequence[str]) -> bool:
+        """Whether headers are such as this mapping is for."""
+        folded = {fold(header) for header in headers}
+        return not self.known_by or any(fold(name) in folded for name in self.known_by)
 
     def find(self, headers: Sequence[str]) -> dict[str, int]:
         """The place of each mapped column's header.

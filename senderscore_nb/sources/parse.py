@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from senderscore_nb.safe import shown
-from senderscore_nb.sources.forms import word
+from senderscore_nb.sources.forms import CODE, word
 from senderscore_nb.sources.mapping import Words
 
 _NUMBER = {".": r"^[+-]?\d+(\.\d+)?$", ",": r"^[+-]?\d+(,\d+)?$"}
@@ -121,6 +121,8 @@ def parse_enum(values: pl.Series, words: dict[str, str], known: Sequence[str]) -
     text = clean(values)
     table = {word(k): k for k in known} | {word(k): v for k, v in words.items()}
     folded = text.str.normalize("NFC").str.to_uppercase().str.replace_all(r"[\s_\-]+", "_")
+    code = text.str.extract(CODE, 1)
+    folded = code.zip_with(code.is_not_null(), folded)
     result = folded.replace_strict(table, default=None, return_dtype=pl.String)
     bad = text.is_not_null() & result.is_null()
     more = ", …" if len(known) > 4 else ""

@@ -91,6 +91,9 @@ def describe(reading: Reading) -> str:
             f"{reading.duplicates} of the rejected rows are exact duplicates; each enrollment is "
             "counted once."
         )
+    for name in ("replied", "bounced"):
+        if accepted and reading.accepted[name].null_count() == accepted:
+            lines.append(f"{name} is not known for any row: no score can be computed.")
     kinds: dict[str, list[str]] = defaultdict(list)
     for where, line, reason in reading.rejected.select("file", "line", "reason").iter_rows():
         kinds[_kind(reason)].append(f"      {where}:{line}  {shorten(reason)}")
