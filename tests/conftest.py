@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from senderscore_nb.sample import EXPORT, WEEKS, monday
 from tests.browser import find_chromium
-from tests.explorer_lab import driver, lab_folder, lab_opened, outside, problems, sample  # noqa: F401
 from tests.sample_frames import BOUNCED, DATA, REPLIED, TEXT
 
 settings.register_profile(

@@ -8,9 +8,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from senderscore_nb.explorer.view import _front
-
 from senderscore_nb.explorer import Explorer
+from senderscore_nb.widget.view import front
 from tests.lab import Driver
 
 HOST = """
@@ -43,7 +42,7 @@ class Page(Driver):
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.set_content("<!DOCTYPE html><title>Explorer</title><body style='margin:0'></body>")
         page.evaluate("(dark) => { document.body.dataset.jpThemeLight = String(!dark); }", dark)
-        script, styles = _front()
+        script, styles = front("widget", "explorer")
         page.add_style_tag(content=styles)
         page.add_script_tag(content=HOST)
         page.evaluate("(about) => { window.about = about; }", explorer.widget.about)

@@ -231,3 +231,11 @@ class LabDriver(Driver):
         """What a tile says, in plain spaces."""
         text = self.root.locator(".together .part", has_text=name).inner_text()
         return str(text).replace("\u2009", "")
+
+
+def use_theme(driver: Driver, name: str) -> None:
+    page = driver.page
+    driver.choose("Settings", "Theme", name)
+    light = "false" if "Dark" in name else "true"
+    page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+    page.wait_for_timeout(300)

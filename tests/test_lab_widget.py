@@ -12,8 +12,7 @@ from senderscore_nb.lab import Model, Trial
 from senderscore_nb.policy import load_policy
 from senderscore_nb.schedule.project import Project
 from tests.browser import browser
-from tests.lab import LabDriver, lab, notebook
-from tests.test_explorer_lab import use_theme
+from tests.lab import LabDriver, lab, notebook, use_theme
 from tests.test_lab_leaving import PLAN
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("threshold-lab")]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from senderscore_nb.explorer import Data, Model, View
-from tests.explorer_lab import agrees, pick, state
-from tests.lab import Driver
+from tests.explorer_lab.conftest import agrees, pick, state
+from tests.lab import Driver, use_theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("explorer-lab")]
 
@@ -98,14 +98,6 @@ def axe(driver: Driver) -> list[str]:
     if not driver.page.evaluate("() => 'axe' in window"):
         driver.page.evaluate(script.read_text(encoding="utf-8"))
     return list(driver.page.evaluate(SERIOUS))
-
-
-def use_theme(driver: Driver, name: str) -> None:
-    page = driver.page
-    driver.choose("Settings", "Theme", name)
-    light = "false" if "Dark" in name else "true"
-    page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
-    page.wait_for_timeout(300)
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from senderscore_nb.explorer import Model, View
-from tests.explorer_lab import agrees, pick, state
+from tests.explorer_lab.conftest import agrees, pick, state
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("explorer-lab")]
 

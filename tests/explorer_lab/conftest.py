@@ -34,7 +34,7 @@ async () => {
 """  # noqa: E501
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     folder.mkdir()
@@ -42,17 +42,17 @@ def lab_folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def outside() -> list[str]:
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def problems() -> list[str]:
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab_opened(lab_folder, outside, problems):
     with lab(lab_folder) as server, browser() as chromium:
         context = chromium.new_context(viewport={"width": 1500, "height": 1400})
@@ -80,7 +80,7 @@ def driver(lab_opened) -> Driver:
     return lab_opened.settled()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sample() -> Data:
     return Data.of_paths([])
 
