@@ -8,6 +8,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from senderscore_nb.explorer import Data, Side, View
+from senderscore_nb.explorer.state import PANELS
 from senderscore_nb.selection import Selection
 
 MONDAY = dt.date(2026, 3, 2)
@@ -57,7 +58,7 @@ def views(draw: st.DrawFn) -> View:
     return View(
         selection=draw(selections()),
         date_basis=draw(st.sampled_from(("", "ended_on"))),
-        panel=draw(st.sampled_from(("gauges", "heatmaps", "trend", "table", "compare"))),
+        panel=draw(st.sampled_from(PANELS)),
         user=user,
         sequence=draw(st.sampled_from(("", *SEQUENCES))) if user else "",
         brush_start=brush[0],
@@ -67,6 +68,7 @@ def views(draw: st.DrawFn) -> View:
         descending=draw(st.booleans()),
         page=draw(st.integers(0, 2)),
         other=draw(st.one_of(st.none(), side)),
+        split=draw(st.sampled_from(("sequence", "user"))),
     )
 
 

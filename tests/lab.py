@@ -239,3 +239,24 @@ def use_theme(driver: Driver, name: str) -> None:
     light = "false" if "Dark" in name else "true"
     page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
     page.wait_for_timeout(300)
+
+
+SERIOUS = """
+async () => {
+  const root = document.querySelector('.senderscore-explorer');
+  const found = await axe.run(root, {resultTypes: ['violations']});
+  if (found.passes.length < 8) throw new Error('axe looked at nothing');
+  return found.violations
+    .filter((v) => ['serious', 'critical'].includes(v.impact))
+    .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`);
+}
+"""
+
+
+def axe(driver: Driver) -> list[str]:
+    import axe_playwright_python
+
+    script = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+    if not driver.page.evaluate("() => 'axe' in window"):
+        driver.page.evaluate(script.read_text(encoding="utf-8"))
+    return list(driver.page.evaluate(SERIOUS))

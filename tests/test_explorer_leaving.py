@@ -37,6 +37,9 @@ VIEWS = {
     "heatmap of one": {"panel": "heatmaps", "user": "1003"},
     "compared": {"panel": "compare", **AUTUMN},
     "compared policies": {"panel": "compare", "other": {"policy": "mine"}},
+    "why": {"panel": "why", **AUTUMN},
+    "why of one": {"panel": "why", "user": "1007"},
+    "why by sender": {"panel": "why", "split": "user", "other": {"start": "2026-06-01"}},
     "own policy": {"policy": "mine", "panel": "table"},
 }
 
@@ -99,7 +102,7 @@ def test_code_is_data_and_not_more(data):
     assert "__import__" not in {f.id for f in calls if isinstance(f, ast.Name)}
 
 
-@pytest.mark.parametrize("name", ["gauges", "filtered", "trend", "heatmaps", "compared"])
+@pytest.mark.parametrize("name", ["gauges", "filtered", "trend", "heatmaps", "compared", "why"])
 def test_what_is_seen_is_exported_in_every_form(name, data):
     view = view_of(name, data)
     made = pictures(data, view)
@@ -113,7 +116,7 @@ def test_what_is_seen_is_exported_in_every_form(name, data):
         elif form == "svg":
             root = ElementTree.fromstring(content)  # noqa: S314
             assert root.tag.endswith("svg")
-            assert "Amina Yusuf" in "".join(root.itertext()) or name in ("trend", "compared")
+            assert "Amina Yusuf" in "".join(root.itertext()) or name in ("trend", "compared", "why")
         elif form == "png":
             assert content.startswith(b"\x89PNG")
         else:

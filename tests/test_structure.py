@@ -43,7 +43,7 @@ ROOMS = {
     "nbconvert": {"reports"},
     "nbformat": {"reports", "schedule", "explorer"},
     "jupyter_client": {"reports"},
-    "traitlets": {"reports", "widget"},
+    "traitlets": {"explorer", "reports", "widget"},
     "bleach": {"reports"},
     "markupsafe": {"reports", "schedule", "explorer", "lab", "widget"},
     "jinja2": {"reports"},

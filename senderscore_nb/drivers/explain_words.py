@@ -9,7 +9,7 @@ import polars as pl
 
 from senderscore_nb.drivers.explain import Explanation
 from senderscore_nb.drivers.explain_split import KINDS
-from senderscore_nb.drivers.explain_steps import named, only
+from senderscore_nb.drivers.explain_steps import SMALL, named, only
 from senderscore_nb.labels import Labels
 
 _MANY = {
@@ -64,7 +64,9 @@ def story(
         if kind["certain"]:
             lines.append(_reason(kind, change, of_kind, many))
     alone = parts.filter(
-        pl.col("certain") & pl.col("kind").is_in([k["kind"] for k in kinds if not k["certain"]])
+        pl.col("certain")
+        & (pl.col("part").abs() >= SMALL)
+        & pl.col("kind").is_in([k["kind"] for k in kinds if not k["certain"]])
     ).sort(pl.col("part").abs(), descending=True)
     if alone.height:
         said = [_alone(row) for row in alone.head(_MOST_NAMED).iter_rows(named=True)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from senderscore_nb.errors import SelectionError
 from senderscore_nb.explorer.comparing import sides_of
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.figures import first_monday, keys_of, page_ids, rows_by
 from senderscore_nb.explorer.scene import Scene
 from senderscore_nb.explorer.state import View
+from senderscore_nb.explorer.why import MOST_STEPS, OTHER_POLICY, split_of
 from senderscore_nb.policy import preset_names
 from senderscore_nb.selection import Selection
 
@@ -25,6 +27,8 @@ def code_of(data: Data, view: View) -> str:
         body = _heatmaps(scene, view)
     elif view.panel == "compare":
         body = _compared(scene, view)
+    elif view.panel == "why":
+        body = _explained(scene, view)
     elif view.panel == "trend" or view.sequence:
         body = [*_over_weeks(scene, view, keys_of(view)), "charts.trend(scores, policy)"]
     else:
@@ -57,6 +61,8 @@ def _imports(lines: Sequence[str]) -> list[str]:
     if "pl." in text:
         found += ["", "import polars as pl"] if found else ["import polars as pl"]
     found += [f"from senderscore_nb import {', '.join(names)}"]
+    if "explain_difference(" in text:
+        found.append("from senderscore_nb.drivers import explain_difference, steps, story")
     if "labels_of(" in text:
         found.append("from senderscore_nb.labels import labels_of")
     if "parse_policy(" in text:
@@ -176,6 +182,22 @@ def _compared(scene: Scene, view: View) -> list[str]:
         lines += _scored(side, keys_of(view), policy=policy, to=to)
         lines += [f"{to} = charts.gauge({to}, {policy})"]
     return [*lines, "here | there"]
+
+
+def _explained(scene: Scene, view: View) -> list[str]:
+    sides, names = sides_of(scene, view), _from(scene.data)
+    if sides.here.policy != sides.there.policy:
+        raise SelectionError(OTHER_POLICY)
+    apply = f"apply({names['tallies']}, {names['roster']})"
+    return [
+        f"here = {_selection(sides.here.selection)}",
+        f"there = {_selection(sides.there.selection)}",
+        f"after, before = here.{apply}, there.{apply}",
+        f"shared = there.apply(after, {names['roster']})",
+        f"why = explain_difference(before, after, policy, by={split_of(view)!r}, shared=shared)",
+        f'print("\\n".join(story(why, labels={names["labels"]})))',
+        f"charts.waterfall(steps(why, labels={names['labels']}, most={MOST_STEPS}), policy)",
+    ]
 
 
 def _listed(value: Any) -> str:

@@ -72,6 +72,18 @@ def comparison(scene: Scene, view: View, certainty: Certainty) -> dict[str, Any]
         (row,) = rows_of(whole, one.policy, certainty, minimum=one.policy.minimum.user)
         both.append((one, group, row))
     shared = _shared(both[0][:2], both[1][:2])
+    return {
+        **against(scene, sides, view),
+        "sides": [{**row, "label": words_of_side(one), "scale": scale_of(one.policy),
+                   "policy": one.policy.name} for one, _, row in both],
+        "differences": _differences(both[0][2], both[1][2], shared),
+        "shared": shared,
+        "rows": _side_by_side(both[0][:2], both[1][:2], view, certainty),
+    }  # fmt: skip
+
+
+def against(scene: Scene, sides: Sides, view: View) -> dict[str, Any]:
+    """What the other side is, and what it may be."""
     choices = _choices(scene)
     there = sides.there.selection
     days = [str(there.start or ""), str(there.end or "")]
@@ -87,12 +99,7 @@ def comparison(scene: Scene, view: View, certainty: Certainty) -> dict[str, Any]
     return {
         "alone": alone,
         "halved": halved,
-        "sides": [{**row, "label": _words(one), "scale": scale_of(one.policy),
-                   "policy": one.policy.name} for one, _, row in both],
-        "differences": _differences(both[0][2], both[1][2], shared),
         "same_policy": sides.here.policy == sides.there.policy,
-        "shared": shared,
-        "rows": _side_by_side(both[0][:2], both[1][:2], view, certainty),
         "choices": choices,
         "chosen": chosen,
         "other": {
@@ -100,7 +107,7 @@ def comparison(scene: Scene, view: View, certainty: Certainty) -> dict[str, Any]
             "policy": view.other.policy if view.other else view.policy,
             "shown": scene.data.policy_shown(view.other.policy if view.other else view.policy),
         },
-    }  # fmt: skip
+    }
 
 
 def _without_before(scene: Scene, view: View) -> tuple[str, str]:
@@ -164,7 +171,8 @@ def _group(scene: Scene, view: View) -> Group:
     return scene.sequences_of(view.user) if view.user else scene.senders
 
 
-def _words(scene: Scene) -> str:
+def words_of_side(scene: Scene) -> str:
+    """A side in words: its days, teams, users and sequences."""
     chosen = scene.selection
     parts = [days_of(scene)]
     if chosen.teams:

@@ -13,13 +13,15 @@ from typing import Any
 import polars as pl
 
 from senderscore_nb import charts
+from senderscore_nb.drivers import steps, story
 from senderscore_nb.errors import SelectionError
-from senderscore_nb.explorer.comparing import sides_of
+from senderscore_nb.explorer.comparing import sides_of, words_of_side
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.frames import PAGE, rows_shown
 from senderscore_nb.explorer.rows import days_of, labels_of, sorted_places
 from senderscore_nb.explorer.scene import Scene
 from senderscore_nb.explorer.state import View
+from senderscore_nb.explorer.why import MOST_STEPS, OTHER_POLICY, explained, split_of
 from senderscore_nb.score import score
 from senderscore_nb.selection import Selection
 from senderscore_nb.tally import trailing
@@ -37,12 +39,14 @@ class Picture:
         chart: The chart.
         frame: What is drawn.
         rows: The same with the rows that there was no room for.
+        said: What it shows, in sentences.
     """
 
     title: str
     chart: Any
     frame: pl.DataFrame
     rows: pl.DataFrame
+    said: tuple[str, ...] = ()
 
 
 def pictures(data: Data, view: View) -> list[Picture]:
@@ -58,6 +62,8 @@ def pictures(data: Data, view: View) -> list[Picture]:
         return _heatmaps(scene, view)
     if view.panel == "compare":
         return _compared(scene, view)
+    if view.panel == "why":
+        return _explained(scene, view)
     if view.panel == "trend" or view.sequence:
         _require_weeks(scene, view)
         frame = over_weeks(scene, view, keys_of(view))
@@ -184,6 +190,18 @@ def _compared(scene: Scene, view: View) -> list[Picture]:
             chart = charts.gauge(frame, side.policy)
             found.append(Picture(_title(side, view), chart, frame, frame))
     return found
+
+
+def _explained(scene: Scene, view: View) -> list[Picture]:
+    sides, data = sides_of(scene, view), scene.data
+    why = explained(sides, split_of(view))
+    if why is None:
+        raise SelectionError(OTHER_POLICY)
+    drawn = steps(why, labels=data.labels, most=MOST_STEPS)
+    parts = data.labels.add(why.parts)
+    title = f"{_title(sides.here, view)}, against {words_of_side(sides.there)}"
+    said = tuple(story(why, labels=data.labels))
+    return [Picture(title, charts.waterfall(drawn, scene.policy), parts, parts, said)]
 
 
 def _title(scene: Scene, view: View) -> str:

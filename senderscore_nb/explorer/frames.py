@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from senderscore_nb.charts import words
-from senderscore_nb.explorer.comparing import comparison
+from senderscore_nb.explorer.comparing import against, comparison, sides_of
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.index import ENDED, Mask, TallyIndex
 from senderscore_nb.explorer.kernel import SCORED, Certainty, Scores, score_cells
@@ -24,6 +24,7 @@ from senderscore_nb.explorer.rows import (
 )
 from senderscore_nb.explorer.scene import Group, Scene, Weeks
 from senderscore_nb.explorer.state import View, preset_days
+from senderscore_nb.explorer.why import reasons
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.widget.frame import Frame
 
@@ -215,12 +216,19 @@ def _compare(at: Drawing) -> None:
     at.frame.values["compare"] = comparison(at.scene, at.view, at.sure)
 
 
+def _why(at: Drawing) -> None:
+    sides = sides_of(at.scene, at.view)
+    at.frame.values["compare"] = against(at.scene, sides, at.view)
+    at.frame.values["why"] = reasons(sides, at.view)
+
+
 _PANELS: dict[str, Callable[[Drawing], None]] = {
     "gauges": _gauges,
     "heatmaps": _heatmaps,
     "trend": _trend,
     "table": _table,
     "compare": _compare,
+    "why": _why,
 }
 
 

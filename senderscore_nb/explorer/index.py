@@ -186,6 +186,14 @@ class TallyIndex:
         np.cumsum(ended.reshape(shape), axis=1, out=running[:, 1:], dtype=np.int64)
         return running
 
+    def by_sequence(self, users: Mask | None, low: int, high: int) -> Ints:
+        """Sums of a range of days by sequence, shape (measures, sequences), for some senders."""
+        taken = (self.day >= low) & (self.day < high)
+        if users is not None:
+            taken &= users[self.user]
+        rows = np.flatnonzero(taken)
+        return _sums(self.sequence[rows], self.counts[:, rows], len(self.sequences))
+
     def pairs(self, users: Mask | None, columns: Ints, low: int, high: int) -> Ints:
         """Sums of a range of days, shape (measures, users, columns), for some sequences."""
         place = np.full(len(self.sequences), -1, dtype=np.int64)

@@ -15,7 +15,7 @@ from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.figures import Picture, pictures
 from senderscore_nb.explorer.scene import Scene
 from senderscore_nb.explorer.state import View
-from senderscore_nb.reports.blocks import Column, Figure, Table, count, percent
+from senderscore_nb.reports.blocks import Column, Figure, Table, count, percent, signed
 from senderscore_nb.reports.page import render_page
 from senderscore_nb.reports.pictures import data_uri, static_svg, vl_version
 from senderscore_nb.safe import safe_filename, spreadsheet_safe
@@ -113,6 +113,8 @@ def _html(data: Data, view: View, made: list[Picture]) -> bytes:
         _cell({"text/html": str(_words(data, view)), "text/plain": ""}),
     ]
     for picture in made:
+        if picture.said:
+            cells.append(_cell({"text/html": str(_sentences(picture)), "text/plain": ""}))
         figure = Figure(picture.chart, words.clip(picture.title, 120), _table(picture))
         cells.append(_cell(figure._repr_mimebundle_()))
     bare = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
@@ -132,8 +134,22 @@ def _words(data: Data, view: View) -> Markup:
     )
 
 
+def _sentences(picture: Picture) -> Markup:
+    return Markup("").join(Markup("<p>{}</p>").format(line) for line in picture.said)
+
+
 def _table(picture: Picture) -> Table:
     frame = picture.frame
+    if "part" in frame.columns:
+        named = [("user_label", "Sender"), ("sequence_label", "Sequence")]
+        parts = [Column(name, title) for name, title in named if name in frame.columns]
+        parts += [
+            Column("kind", "What"),
+            Column("part", "Points", signed, interval=True),
+            Column("certain", "More than noise", lambda v: "yes" if v else "no"),
+        ]
+        ranked = frame.sort(pl.col("part").abs(), descending=True)
+        return Table(ranked, parts, picture.title)
     keys = [("user_label", "Sender"), ("sequence_label", "Sequence"), ("week", "Week")]
     columns = [Column(name, title) for name, title in keys if name in frame.columns]
     columns += [
@@ -165,6 +181,7 @@ def picture_html(data: Data, view: View, mark: str) -> str:
         return boxed(mark, TITLE, "Nothing is left under these filters.")
     parts = [_words(data, view)]
     for picture in made:
+        parts.append(_sentences(picture))
         spec = picture.chart.to_dict()
         svg = static_svg({k: v for k, v in spec.items() if k != "config"})
         uri = data_uri(svg)

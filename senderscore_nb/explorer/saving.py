@@ -89,7 +89,7 @@ def words_before_saving(data: Data, view: View) -> str:
         weeks = "week" if window == 1 else f"{window} weeks"
         which = "the brushed weeks" if view.brush_start else "the days of this view"
         said += f" Of {which} it keeps how many they are and not which: a score covers {weeks}."
-    if view.panel == "compare" and view.other is not None:
+    if view.panel in ("compare", "why") and view.other is not None:
         said += " What it is compared with is left out."
     return said
 

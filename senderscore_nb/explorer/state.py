@@ -19,11 +19,12 @@ from senderscore_nb.errors import SelectionError, did_you_mean, first_problem
 from senderscore_nb.policy import DEFAULT_POLICY
 from senderscore_nb.selection import Day, Selection
 
-PANELS: tuple[str, ...] = ("gauges", "heatmaps", "trend", "table", "compare")
+PANELS: tuple[str, ...] = ("gauges", "heatmaps", "trend", "table", "compare", "why")
 SORTS: tuple[str, ...] = ("score", "name", "ended", "reply_rate", "bounce_rate")
 
-Panel = Literal["gauges", "heatmaps", "trend", "table", "compare"]
+Panel = Literal["gauges", "heatmaps", "trend", "table", "compare", "why"]
 Sort = Literal["score", "name", "ended", "reply_rate", "bounce_rate"]
+Split = Literal["sequence", "user"]
 Basis = Literal["", "ended_on", "enrolled_on"]
 
 _SELECTED = ("users", "teams", "sequences")
@@ -62,6 +63,7 @@ class View(BaseModel):
         descending: The largest first.
         page: Which page of the rows, from 0.
         other: What the view is compared with; the weeks before where None.
+        split: What the reasons of a difference are told by: `sequence` or `user`.
 
     >>> View.create(users=["7"], panel="trend").to_link()
     'users=7&panel=trend'
@@ -82,6 +84,7 @@ class View(BaseModel):
     descending: bool = True
     page: Annotated[int, Field(ge=0, le=10_000)] = 0
     other: Side | None = None
+    split: Split = "sequence"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -8,7 +8,7 @@ import pytest
 
 from senderscore_nb.explorer import Data, Model, View
 from tests.explorer_lab.conftest import agrees, pick, state
-from tests.lab import Driver, use_theme
+from tests.lab import Driver, axe, use_theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("explorer-lab")]
 
@@ -61,18 +61,6 @@ def test_code_and_files_leave_it(driver, sample, tmp_path):
         assert path.read_bytes().startswith(start)
 
 
-SERIOUS = """
-async () => {
-  const root = document.querySelector('.senderscore-explorer');
-  const found = await axe.run(root, {resultTypes: ['violations']});
-  if (found.passes.length < 8) throw new Error('axe looked at nothing');
-  return found.violations
-    .filter((v) => ['serious', 'critical'].includes(v.impact))
-    .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`);
-}
-"""
-
-
 def test_a_view_is_saved_as_a_report(driver, lab_folder):
     from senderscore_nb.schedule.project import Project
 
@@ -91,22 +79,13 @@ def test_a_view_is_saved_as_a_report(driver, lab_folder):
     assert report.selection.teams == ("Nordics",)
 
 
-def axe(driver: Driver) -> list[str]:
-    import axe_playwright_python
-
-    script = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-    if not driver.page.evaluate("() => 'axe' in window"):
-        driver.page.evaluate(script.read_text(encoding="utf-8"))
-    return list(driver.page.evaluate(SERIOUS))
-
-
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_axe_finds_no_serious_violation_in_either_theme(driver, theme):
     use_theme(driver, theme)
     mode = "dark" if "Dark" in theme else "light"
     assert driver.root.get_attribute("data-mode") == mode
     pick(driver, "Users")
-    for name in ("Gauges", "Heatmaps", "Trend", "Table", "Compare"):
+    for name in ("Gauges", "Heatmaps", "Trend", "Table", "Compare", "Why"):
         driver.tab(name)
         driver.root.get_by_role("button", name="All", exact=True).hover()
         assert axe(driver) == [], name

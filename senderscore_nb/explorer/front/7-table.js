@@ -62,32 +62,17 @@ class Ranking {
   }
 }
 
-class Compare {
-  constructor(talk, open) {
+// What the view is compared with: other days, another team, another policy.
+class Against {
+  constructor(talk) {
     this.talk = talk;
-    this.open = open;
     this.period = choice([], () => this.send(true));
     this.team = choice([], () => this.send(false));
     this.policy = choice([], () => this.send(false));
-    this.cards = [0, 1].map(() => {
-      const words = make("p", { class: "words" });
-      const card = new Card();
-      return { words, card, node: make("div", { class: "half" }, words, card.node) };
-    });
-    this.differences = make("tbody");
-    this.rows = make("tbody");
-    const heads = (list) => make("thead", {}, make("tr", {}, ...list.map((text, i) => make("th", { scope: "col", text, class: i ? "figure" : "" }))));
-    this.note = make("p", { class: "hint" });
     this.above = make("p", { class: "hint above", role: "status" });
     this.teamField = labelled("Team", this.team);
-    this.node = make("div", {},
-      make("div", { class: "bar" }, make("strong", { text: "Compared with" }), labelled("Days", this.period), this.teamField, labelled("Policy there", this.policy)),
-      this.above, make("div", { class: "halves" }, ...this.cards.map((one) => one.node)),
-      (this.below = make("div", {}, make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Differences" }, make("table", {}, make("caption", { text: "Left minus right" }),
-        heads(["", "Left", "Right", "Difference", "95 % interval", "More than noise"]), this.differences)),
-      this.note,
-      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Side by side" }, make("table", {}, make("caption", { text: "Side by side, in the order of the left" }),
-        heads(["Name", "Left", "Right", "Difference", "Enrollments left", "Enrollments right"]), this.rows)))));
+    this.bar = make("div", { class: "bar" }, make("strong", { text: "Compared with" }), labelled("Days", this.period), this.teamField, labelled("Policy there", this.policy));
+    this.node = make("div", {}, this.bar, this.above);
   }
 
   send(days) {
@@ -123,6 +108,33 @@ class Compare {
     }
     say(this.above, compare.alone || compare.halved);
     show(this.above, Boolean(compare.alone || compare.halved));
+  }
+}
+
+class Compare {
+  constructor(talk, open) {
+    this.open = open;
+    this.against = new Against(talk);
+    this.cards = [0, 1].map(() => {
+      const words = make("p", { class: "words" });
+      const card = new Card();
+      return { words, card, node: make("div", { class: "half" }, words, card.node) };
+    });
+    this.differences = make("tbody");
+    this.rows = make("tbody");
+    const heads = (list) => make("thead", {}, make("tr", {}, ...list.map((text, i) => make("th", { scope: "col", text, class: i ? "figure" : "" }))));
+    this.note = make("p", { class: "hint" });
+    this.node = make("div", {}, this.against.node, make("div", { class: "halves" }, ...this.cards.map((one) => one.node)),
+      (this.below = make("div", {}, make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Differences" }, make("table", {}, make("caption", { text: "Left minus right" }),
+        heads(["", "Left", "Right", "Difference", "95 % interval", "More than noise"]), this.differences)),
+      this.note,
+      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Side by side" }, make("table", {}, make("caption", { text: "Side by side, in the order of the left" }),
+        heads(["Name", "Left", "Right", "Difference", "Enrollments left", "Enrollments right"]), this.rows)))));
+  }
+
+  update(frame, free, about) {
+    const { compare, policy } = frame;
+    this.against.update(frame, free, about);
     show(this.cards[1].node, !compare.alone);
     show(this.below, !compare.alone);
     this.cards.forEach((one, i) => {

@@ -1,5 +1,5 @@
 // The explorer: crumbs, filters, panels; and what binds them to the view in Python.
-const PANELS = [["gauges", "Gauges"], ["heatmaps", "Heatmaps"], ["trend", "Trend"], ["table", "Table"], ["compare", "Compare"]];
+const PANELS = [["gauges", "Gauges"], ["heatmaps", "Heatmaps"], ["trend", "Trend"], ["table", "Table"], ["compare", "Compare"], ["why", "Why"]];
 
 class Explorer extends Face {
   constructor(model, el) {
@@ -18,7 +18,7 @@ class Explorer extends Face {
     const open = (row, column) => this.open(row, column);
     this.panels = {
       gauges: new Wall(this.talk, open), heatmaps: new Heatmaps(this.talk, open), trend: new Trend(this.talk),
-      table: new Ranking(this.talk, open), compare: new Compare(this.talk, open),
+      table: new Ranking(this.talk, open), compare: new Compare(this.talk, open), why: new Why(this.talk),
     };
     this.filters = new Filters(this.about, this.talk);
     this.dialogs = new Dialogs(this.talk);

@@ -1,4 +1,4 @@
-"""The notebook on thresholds runs from top to bottom, and shows what it says."""
+"""Notebooks run from top to bottom, and show what they say."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import json
 
 import altair as alt
 import polars as pl
+import pytest
 
 from tests.conftest import ROOT
 
 
-def test_it_runs_on_the_sample_without_a_word_from_anybody(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "charts"), [("thresholds", 5), ("drivers", 4)])
+def test_it_runs_on_the_sample_without_a_word_from_anybody(name, charts, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     theme, renderer = alt.theme.active, alt.renderers.active
-    notebook = json.loads((ROOT / "notebooks" / "thresholds.ipynb").read_text(encoding="utf-8"))
+    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
     names: dict[str, object] = {}
     shown = []
     for cell in notebook["cells"]:
@@ -28,8 +30,8 @@ def test_it_runs_on_the_sample_without_a_word_from_anybody(tmp_path, monkeypatch
             shown.append(value)
             if isinstance(value, pl.DataFrame):
                 assert value.height, cell["id"]
-    drawn = [value for value in shown if isinstance(value, alt.LayerChart)]
-    assert len(drawn) == 5
+    drawn = [value for value in shown if isinstance(value, alt.TopLevelMixin)]
+    assert len(drawn) == charts
     assert all("nothing to show" not in chart.to_dict()["description"] for chart in drawn)
     alt.theme.enable(theme)
     alt.renderers.enable(renderer)
