@@ -48,8 +48,8 @@ def test_the_page_has_a_section_about_it(page):
     assert page.name.startswith("weekly-2026-W46-stricter")
     text = page.read_text(encoding="utf-8")
     headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", text)
-    assert headings.index("If the candidate were in force") == 5
-    assert len(headings) == 8
+    assert headings.index("If the candidate were in force") == 6
+    assert len(headings) == 9
     ids = re.findall(r'<h2 id="s(\d+)-', text)
     assert ids == [str(i) for i in range(1, 9)]
     section = text[text.index("If the candidate were in force</h2>") :]

@@ -92,7 +92,7 @@ def describe(reading: Reading) -> str:
             "counted once."
         )
     for name in ("replied", "bounced"):
-        if accepted and reading.accepted[name].null_count() == accepted:
+        if name in reading.accepted and 0 < accepted == reading.accepted[name].null_count():
             lines.append(f"{name} is not known for any row: no score can be computed.")
     kinds: dict[str, list[str]] = defaultdict(list)
     for where, line, reason in reading.rejected.select("file", "line", "reason").iter_rows():
