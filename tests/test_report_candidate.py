@@ -51,7 +51,7 @@ def test_the_page_has_a_section_about_it(page):
     assert headings.index("If the candidate were in force") == 6
     assert len(headings) == 9
     ids = re.findall(r'<h2 id="s(\d+)-', text)
-    assert ids == [str(i) for i in range(1, 9)]
+    assert ids == [str(i) for i in range(1, 10)]
     section = text[text.index("If the candidate were in force</h2>") :]
     section = section[: section.index("<h2")]
     assert section.count("<figure") == 4
