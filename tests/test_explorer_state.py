@@ -99,7 +99,7 @@ def test_undo_and_redo_are_inverse(frame, steps):
 @given(tallies(), views())
 def test_reset_takes_every_filter_off_and_leaves_what_is_shown(frame, view):
     model = Model(data_of(frame), view)
-    kept = ("panel", "weeks", "sort", "descending", "other", "policy")
+    kept = ("panel", "weeks", "sort", "descending", "other", "policy", "split")
     expected = View.create(**{k: v for k, v in view.to_parameters().items() if k in kept})
     assert model.reset() == expected
     assert model.draw().values["enrollments"] == frame["ended"].sum()
