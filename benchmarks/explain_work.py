@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import json
 import random
-import resource
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import polars as pl
+
+from benchmarks.process import tell
 
 ORDERS = 20
 
@@ -158,12 +157,4 @@ def work(way: str, before: pl.DataFrame, after: pl.DataFrame) -> Callable[[], li
 
 if __name__ == "__main__":
     chosen = work(sys.argv[1], *frames(int(sys.argv[2]), int(sys.argv[3])))
-    started, cpu = time.perf_counter(), time.process_time()
-    found = chosen()
-    said = {
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - cpu,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        "facts": {"parts": len(found), "points": round(sum(found), 6) + 0.0},
-    }
-    print(json.dumps(said))
+    tell(chosen, lambda parts: {"parts": len(parts), "points": round(sum(parts), 6) + 0.0})

@@ -6,14 +6,11 @@ WORK FILE` measures one piece of work in a process of its own, as `benchmarks.wo
 
 from __future__ import annotations
 
-import json
-import resource
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.process import python, run
+from benchmarks.process import python, run, tell
 from benchmarks.suites import DATA, Aim, Case, Suite
 
 ZONE = "Europe/Stockholm"
@@ -145,15 +142,7 @@ def main(name: str, path: str, *sizes: str) -> None:
     if name == "data":
         write(Path(path), int(sizes[0]))
         return
-    work, check = WORK[name](path)
-    started, busy = time.perf_counter(), time.process_time()
-    result = work()
-    said = {
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - busy,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-    }
-    print(json.dumps({**said, "facts": check(result)}))
+    tell(*WORK[name](path))
 
 
 if __name__ == "__main__":

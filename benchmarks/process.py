@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,18 @@ class Measured:
     cpu_seconds: float
     peak_mb: float
     facts: dict[str, Any]
+
+
+def tell(work: Callable[[], Any], check: Callable[[Any], dict[str, Any]]) -> None:
+    """Do a piece of work in this process, and print its seconds, its peak and what came out."""
+    started, busy = time.perf_counter(), time.process_time()
+    result = work()
+    said = {
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - busy,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    print(json.dumps({**said, "facts": check(result)}))
 
 
 def run(arguments: list[str]) -> Measured:

@@ -7,11 +7,10 @@ it, so that engines are compared only where they agree.
 from __future__ import annotations
 
 import importlib
-import json
-import resource
 import sys
-import time
 from typing import Any
+
+from benchmarks.process import tell
 
 COLUMNS = ("user_id", "sequence_id", "ended_on", "replied", "bounced")
 KEYS = list(COLUMNS[:3])
@@ -168,15 +167,7 @@ WORK |= {name: _elsewhere(name) for name in ("factors_of", "factors_ungrouped")}
 
 def main(name: str, *paths: str) -> None:
     importlib.import_module("polars")
-    work, check = WORK[name](*paths)
-    started, busy = time.perf_counter(), time.process_time()
-    result = work()
-    said = {
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - busy,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-    }
-    print(json.dumps({**said, "facts": check(result)}))
+    tell(*WORK[name](*paths))
 
 
 if __name__ == "__main__":

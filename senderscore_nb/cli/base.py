@@ -60,6 +60,15 @@ policy_option = click.option(
     default=None,
     help="How to score; hubspot-article unless given.",
 )
+writing = options(
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "csv", "json", "parquet"]),
+        help="As the output file's ending says; a table unless given.",
+    ),
+    click.option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal."),
+)
 selecting = options(
     click.option("--start", metavar="DAY", help="First day, as 2026-03-01."),
     click.option("--end", metavar="DAY", help="Last day."),

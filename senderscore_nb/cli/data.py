@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from senderscore_nb.cli.base import FAILED, policy_option, reading, say, selecting
+from senderscore_nb.cli.base import FAILED, policy_option, reading, say, selecting, writing
 from senderscore_nb.errors import SenderScoreError
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 @selecting
 @click.option("--by", default="user", show_default=True, help="user, team, sequence, day, week, "
               "month, or several with commas.")  # fmt: skip
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "csv", "json", "parquet"]),
-    help="As the output file's ending says; a table unless given.",
-)
-@click.option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal.")
+@writing
 def score(
     data: Sequence[str],
     mapping: str | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from senderscore_nb.cli.base import Group, policy_option, reading
+from senderscore_nb.cli.base import Group, policy_option, reading, writing
 from senderscore_nb.cli.data import open_data
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def drivers() -> None:
 @click.option("--by", default="sequence", show_default=True,
               help="What the change is split by: sequence, user or team.")  # fmt: skip
 @click.option("--within", default="", help="A change for each user or team; one of all if empty.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "parquet"]),
-              help="As the output file's ending says; a table unless given.")  # fmt: skip
-@click.option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal.")
+@writing
 def change(
     data: Sequence[str],
     mapping: str | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from senderscore_nb.cli.base import options, policy_option, reading, say, selecting
+from senderscore_nb.cli.base import policy_option, reading, say, selecting, writing
 from senderscore_nb.cli.data import factors_of as pairs_of
 from senderscore_nb.cli.data import open_data
 from senderscore_nb.cli.drivers import drivers
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from senderscore_nb.account import Account
     from senderscore_nb.selection import Selection
 
-_writing = options(
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "csv", "json", "parquet"]),
-        help="As the output file's ending says; a table unless given.",
-    ),
-    click.option("--output", "-o", metavar="FILE", help="Write to a file, not the terminal."),
-)
 _unengaged = click.option(
     "--unengaged-from",
     type=click.IntRange(1),
@@ -50,7 +41,7 @@ _unengaged = click.option(
 )
 @click.option("--given", metavar="NAMES", help="Compare within these columns, too; with commas.")
 @click.option("--words", is_flag=True, help="Sentences instead of a table.")
-@_writing
+@writing
 def factors(
     data: Sequence[str],
     mapping: str | None,
@@ -94,7 +85,7 @@ def factors(
 @click.option("--by", default="", help="user or team; everyone together unless given.")
 @_unengaged
 @click.option("--words", is_flag=True, help="Sentences instead of a table.")
-@_writing
+@writing
 def levers(
     data: Sequence[str],
     mapping: str | None,
@@ -153,7 +144,7 @@ def levers(
     "unengaged, hard-bounced, opted-out or source.",
 )  # fmt: skip
 @_unengaged
-@_writing
+@writing
 def contacts(
     data: Sequence[str],
     mapping: str | None,

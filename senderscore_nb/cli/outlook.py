@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from senderscore_nb.cli.base import options, policy_option, reading, selecting
+from senderscore_nb.cli.base import policy_option, reading, selecting, writing
 from senderscore_nb.cli.data import opened
 
 if TYPE_CHECKING:
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
     from senderscore_nb.account import Account
 
-_writing = options(
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "csv", "json", "parquet"]),
-        help="As the output file's ending says; a table unless given.",
-    ),
-    click.option("--output", "-o", metavar="FILE", help="Write to a file instead of the terminal."),
-)
 _READING = ("data", "mapping", "timezone", "roster", "policy")
 
 
@@ -39,7 +30,7 @@ _READING = ("data", "mapping", "timezone", "roster", "policy")
               "or after 26 weeks of data, unless given.")  # fmt: skip
 @click.option("--all-weeks", is_flag=True, help="Every week, not only the newest; as csv and "
               "json always are.")  # fmt: skip
-@_writing
+@writing
 def watch(
     by: str, since: str | None, all_weeks: bool, form: str | None, output: str | None, **given: Any
 ) -> None:
@@ -66,7 +57,7 @@ def watch(
 @reading
 @policy_option
 @selecting
-@_writing
+@writing
 def shrinkage(form: str | None, output: str | None, **given: Any) -> None:
     """Show rates and scores of small senders with the strength of their team and account."""
     from senderscore_nb.drivers.outlook_words import shrinkage_words
@@ -94,7 +85,7 @@ def shrinkage(form: str | None, output: str | None, **given: Any) -> None:
               help="Weeks a score covers.")  # fmt: skip
 @click.option("--points", type=click.FloatRange(0, min_open=True), default=5.0, show_default=True,
               help="The difference to tell.")  # fmt: skip
-@_writing
+@writing
 def ahead(
     weeks: int,
     window_weeks: int,

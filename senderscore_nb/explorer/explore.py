@@ -25,12 +25,13 @@ from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.widget.frame import words_of
 from senderscore_nb.widget.kept import Kept, boxed
+from senderscore_nb.widget.shown import Shown
 
 if TYPE_CHECKING:
     from senderscore_nb.widget.view import Answer, ModelWidget
 
 
-class Explorer:
+class Explorer(Shown[Model]):
     """Score drivers by hand: filters, gauges, heatmaps, trend, table and comparison.
 
     It shows itself as the last line of a cell. Its view is a frozen value (`view`), and everything
@@ -75,17 +76,16 @@ class Explorer:
         elif not isinstance(data, Data):
             data = Data.of_paths(data, mapping=mapping, timezone=timezone, roster=roster)
         data.policies.update(policies or {})
-        self.model = Model(data, (view or View()).updated(**values))
-        self._keep_picture = keep_picture
         self._plan = str(plan)
         self._mark = secrets.token_hex(6)
-        self._widget: ModelWidget | None = None
-        self._kept = Kept(
+        kept = Kept(
             lambda: self.view,
             lambda view: picture_html(data, view, self._mark),
             "The explorer's last view as static charts.",
             lambda words: boxed(self._mark, TITLE, words),
         )
+        model = Model(data, (view or View()).updated(**values))
+        super().__init__(model, kept, keep_picture=keep_picture)
 
     @classmethod
     def from_link(cls, link: str, data: Any = (), **options: Any) -> Self:
@@ -102,39 +102,10 @@ class Explorer:
         """The view as it is now."""
         return self.model.view
 
-    @property
-    def widget(self) -> ModelWidget:
-        """The widget, for a layout of one's own."""
-        if self._widget is None:
-            from senderscore_nb.widget.view import ModelWidget
+    def _made(self) -> ModelWidget:
+        from senderscore_nb.widget.view import ModelWidget
 
-            self._widget = ModelWidget("explorer", self.model, self._handlers(), self._mark)
-            self._widget.after = self._kept.changed
-        return self._widget
-
-    def update(self, **changes: Any) -> Self:
-        """Change some values of the view.
-
-        Raises:
-            SenderScoreError: A change is not valid. The view is as it was.
-        """
-        self.model.update(changes)
-        return self._redrawn()
-
-    def undo(self) -> Self:
-        """Take the last change back."""
-        self.model.undo()
-        return self._redrawn()
-
-    def redo(self) -> Self:
-        """Do again what was undone last."""
-        self.model.redo()
-        return self._redrawn()
-
-    def reset(self) -> Self:
-        """Take every filter off."""
-        self.model.reset()
-        return self._redrawn()
+        return ModelWidget("explorer", self.model, self._handlers(), self._mark)
 
     def code(self) -> str:
         """The cell that makes the same chart."""
@@ -161,19 +132,6 @@ class Explorer:
     def picture(self) -> str:
         """The view as static charts in HTML."""
         return picture_html(self.data, self.view, self._mark)
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.widget)  # type: ignore[no-untyped-call]
-        if self._keep_picture:
-            self._kept.display()
-
-    def _redrawn(self) -> Self:
-        if self._widget is not None:
-            self._widget.draw()
-            self._kept.changed()
-        return self
 
     def _handlers(self) -> dict[str, Callable[[Mapping[str, Any]], Answer]]:
         return {"code": self._say_code, "link": self._say_link, "export": self._say_file,

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.explorer.frames import NO_FILTERS, draw, range_of
 from senderscore_nb.explorer.kernel import Certainty
 from senderscore_nb.explorer.state import View
 from senderscore_nb.widget.frame import Frame, words_of
 from senderscore_nb.widget.history import History
+from senderscore_nb.widget.steered import Steered
 
 _KEEPS_PAGE = {"page", "brush_start", "brush_end"}
 
 
-class Model:
+class Model(Steered[View]):
     """A view over data that can be changed, undone and drawn.
 
     A change that is not valid raises and leaves the view as it was. Changes with the same stroke,
     as while a slider is dragged, are undone together.
     """
+
+    NAME = "explorer"
 
     def __init__(self, data: Data, view: View | None = None) -> None:
         view = view or View()
@@ -36,16 +38,6 @@ class Model:
     def view(self) -> View:
         """The view as it is."""
         return self._history.now
-
-    @property
-    def can_undo(self) -> bool:
-        """There is a change to undo."""
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        """There is a change that was undone."""
-        return self._history.can_redo
 
     def update(self, changes: Mapping[str, Any], *, stroke: object = None) -> View:
         """Change some values of the view.
@@ -128,18 +120,6 @@ class Model:
         except Exception:
             self._history.restore([View()])
             return self.draw()
-
-    def _do(self, request: Mapping[str, Any]) -> None:
-        asked = request.get("do")
-        if asked == "update":
-            changes = request.get("changes")
-            if not isinstance(changes, Mapping):
-                raise SenderScoreError("A change without values was asked for.")
-            self.update({str(k): v for k, v in changes.items()}, stroke=request.get("stroke"))
-        elif asked in ("undo", "redo", "reset"):
-            getattr(self, str(asked))()
-        elif asked != "draw":
-            raise SenderScoreError(f"The explorer cannot do {asked!r}.")
 
     def about(self) -> dict[str, Any]:
         """What the controls offer: names, days, presets and policies."""

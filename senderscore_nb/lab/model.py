@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.explorer.data import Data
 from senderscore_nb.lab.frames import Bench
 from senderscore_nb.lab.state import Draft, Trial
@@ -13,9 +12,10 @@ from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.selection import Selection
 from senderscore_nb.widget.frame import Frame, words_of
 from senderscore_nb.widget.history import History
+from senderscore_nb.widget.steered import Steered
 
 
-class Model:
+class Model(Steered[Trial]):
     """A trial over data that can be changed, undone and drawn.
 
     A draft that is no policy is shown with its problems and not scored; what was scored last stays.
@@ -26,6 +26,8 @@ class Model:
         trial: What is tried first.
         selection: Which senders, sequences and days.
     """
+
+    NAME = "lab"
 
     def __init__(
         self, data: Data, trial: Trial | None = None, selection: Selection | None = None
@@ -61,16 +63,6 @@ class Model:
     def scored(self) -> Trial:
         """What is scored: the trial, with the last draft that was a policy."""
         return self.trial.model_copy(update={"draft": self._scored.draft})
-
-    @property
-    def can_undo(self) -> bool:
-        """There is a change to undo."""
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        """There is a change that was undone."""
-        return self._history.can_redo
 
     def update(self, changes: Mapping[str, Any], *, stroke: object = None) -> Trial:
         """Change some values of the trial.
@@ -153,18 +145,10 @@ class Model:
         return {"ids": ids, "labels": [known.get(key, key) for key in ids]}
 
     def _do(self, request: Mapping[str, Any]) -> None:
-        asked = request.get("do")
-        if asked == "update":
-            changes = request.get("changes")
-            if not isinstance(changes, Mapping):
-                raise SenderScoreError("A change without values was asked for.")
-            self.update({str(k): v for k, v in changes.items()}, stroke=request.get("stroke"))
-        elif asked == "begin":
+        if request.get("do") == "begin":
             self.begin(str(request.get("name", "")))
-        elif asked in ("undo", "redo", "reset"):
-            getattr(self, str(asked))()
-        elif asked != "draw":
-            raise SenderScoreError(f"The lab cannot do {asked!r}.")
+        else:
+            super()._do(request)
 
     def _moved(self, trial: Trial) -> Trial:
         if not trial.draft.problems:

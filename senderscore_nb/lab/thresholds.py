@@ -18,12 +18,13 @@ from senderscore_nb.lab.state import Draft, Trial
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy
 from senderscore_nb.selection import Selection
 from senderscore_nb.widget.kept import Kept, boxed
+from senderscore_nb.widget.shown import Shown
 
 if TYPE_CHECKING:
     from senderscore_nb.widget.view import ModelWidget
 
 
-class ThresholdLab:
+class ThresholdLab(Shown[Model]):
     """Try other thresholds by hand: curves, bands, and at once who moves and how stable it is.
 
     It shows itself as the last line of a cell. What is tried is a frozen value (`trial`), and
@@ -76,18 +77,16 @@ class ThresholdLab:
             data = Data.of_paths(data, mapping=mapping, timezone=timezone, roster=roster)
         data.policies.update(policies or {})
         trial = trial_of(data, policy, against).updated(**values)
-        self.model = Model(data, trial, selection)
         self.plan = str(plan)
         self._saved: tuple[ScoringPolicy, Path] | None = None
-        self._keep_picture = keep_picture
         self._mark = secrets.token_hex(6)
-        self._widget: ModelWidget | None = None
-        self._kept = Kept(
+        kept = Kept(
             lambda: (self.model.trial, self.model.scored),
             lambda state: picture_html(self.model.bench, state[0], state[1], self._mark),
             "The threshold lab's last view as tables and a chart.",
             lambda words: boxed(self._mark, TITLE, words),
         )
+        super().__init__(Model(data, trial, selection), kept, keep_picture=keep_picture)
 
     @property
     def data(self) -> Data:
@@ -113,44 +112,15 @@ class ThresholdLab:
         """
         return self.model.policy
 
-    @property
-    def widget(self) -> ModelWidget:
-        """The widget, for a layout of one's own."""
-        if self._widget is None:
-            from senderscore_nb.lab.answers import Drawn, handlers
-            from senderscore_nb.widget.view import ModelWidget
+    def _made(self) -> ModelWidget:
+        from senderscore_nb.lab.answers import Drawn, handlers
+        from senderscore_nb.widget.view import ModelWidget
 
-            self._widget = ModelWidget("lab", Drawn(self.model), handlers(self), self._mark)
-            self._widget.after = self._kept.changed
-        return self._widget
-
-    def update(self, **changes: Any) -> Self:
-        """Change some values of the draft or the trial.
-
-        Raises:
-            SenderScoreError: A change is not valid. The trial is as it was.
-        """
-        self.model.update(changes)
-        return self._redrawn()
+        return ModelWidget("lab", Drawn(self.model), handlers(self), self._mark)
 
     def begin(self, policy: str) -> Self:
         """Start again from a policy, by its name or the path of its TOML file."""
         self.model.begin(policy)
-        return self._redrawn()
-
-    def undo(self) -> Self:
-        """Take the last change back."""
-        self.model.undo()
-        return self._redrawn()
-
-    def redo(self) -> Self:
-        """Do again what was undone last."""
-        self.model.redo()
-        return self._redrawn()
-
-    def reset(self) -> Self:
-        """Back to what the lab opened with."""
-        self.model.reset()
         return self._redrawn()
 
     def code(self) -> str:
@@ -212,16 +182,3 @@ class ThresholdLab:
                 "The draft is not saved as it is now.", hint="Save it first (save_policy)."
             )
         return self._saved[1]
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        display(self.widget)  # type: ignore[no-untyped-call]
-        if self._keep_picture:
-            self._kept.display()
-
-    def _redrawn(self) -> Self:
-        if self._widget is not None:
-            self._widget.draw()
-            self._kept.changed()
-        return self

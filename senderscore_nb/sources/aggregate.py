@@ -99,19 +99,9 @@ def read_aggregate(
     )
     broken = raw.broken.with_columns(file=pl.lit(str(path))).select(list(REJECTED))
     rejected = pl.concat([rows.filter(bad).select(list(REJECTED)), broken])
-    file = SourceFile(
-        path=str(path),
-        sha256=raw.sha256,
-        size=raw.size,
-        rows=raw.frame.height + raw.broken.height,
-        form=raw.form,
-        encoding=raw.encoding,
-        delimiter=raw.delimiter,
-        decimal=".",
-        mapping=chosen.name,
-        mapped={raw.headers[i]: column for column, i in places.items()},
-        unmapped={h: "" for i, h in enumerate(raw.headers) if i not in places.values()},
-    )
+    mapped = {raw.headers[i]: column for column, i in places.items()}
+    left = {header: "" for i, header in enumerate(raw.headers) if i not in places.values()}
+    file = SourceFile.of(raw, str(path), chosen.name, mapped, unmapped=left)
     return Reading(accepted.select(*KEYS, *MEASURES).sort(KEYS), rejected, (file,))
 
 

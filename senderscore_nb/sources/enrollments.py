@@ -105,19 +105,9 @@ def _read_table(
     if raw.broken.height:
         broken = raw.broken.rename({"line": LINE, "reason": REASON, "row": _ROW})
         rows = pl.concat([rows, broken], how="diagonal")
-    return rows, SourceFile(
-        path=str(raw.path),
-        sha256=raw.sha256,
-        size=raw.size,
-        rows=raw.frame.height + raw.broken.height,
-        form=raw.form,
-        encoding=raw.encoding,
-        delimiter=raw.delimiter,
-        decimal=decimal,
-        mapping=mapped.mapping.name,
-        mapped={raw.headers[i]: column for column, i in mapped.places.items()},
-        unmapped=mapped.unmapped,
-    )
+    headers = {raw.headers[i]: column for column, i in mapped.places.items()}
+    name, left = mapped.mapping.name, mapped.unmapped
+    return rows, SourceFile.of(raw, str(raw.path), name, headers, unmapped=left, decimal=decimal)
 
 
 def _decimal(raw: RawTable, mapped: Mapped) -> str:

@@ -75,6 +75,20 @@ def find_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     return list(found.values())
 
 
+def refuse_hidden(path: Path) -> None:
+    """Raise where names are hidden in this run, and the file has them.
+
+    Raises:
+        ReadError: They are.
+    """
+    if os.environ.get(HIDING):
+        raise ReadError(
+            "Names are hidden in this run, and the files have them.",
+            where=str(path),
+            hint="Take the plan's own data: `data`, `timezone` and the others as they are given.",
+        )
+
+
 def read_raw(path: Path) -> RawTable:
     """One file as a table, nothing understood yet.
 
@@ -82,12 +96,7 @@ def read_raw(path: Path) -> RawTable:
         ReadError: It cannot be read, or is not what its ending says.
     """
     form = _form(path)
-    if os.environ.get(HIDING):
-        raise ReadError(
-            "Names are hidden in this run, and the files have them.",
-            where=str(path),
-            hint="Take the plan's own data: `data`, `timezone` and the others as they are given.",
-        )
+    refuse_hidden(path)
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
 from senderscore_nb.errors import ReadError
 from senderscore_nb.safe import spreadsheet_safe, write_atomically
 from senderscore_nb.sources.parse import shorten
+from senderscore_nb.sources.raw import RawTable
 
 REJECTED = pl.Schema(
     {"file": pl.String(), "line": pl.Int64(), "reason": pl.String(), "row": pl.String()}
@@ -50,6 +52,33 @@ class SourceFile:
     mapping: str
     mapped: dict[str, str]
     unmapped: dict[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        raw: RawTable,
+        path: str,
+        mapping: str,
+        mapped: dict[str, str],
+        *,
+        unmapped: dict[str, str] | None = None,
+        decimal: str = ".",
+    ) -> Self:
+        """What a table was read from; headers that are not mapped are left, unless told."""
+        left = {header: "" for header in raw.headers if header not in mapped}
+        return cls(
+            path=path,
+            sha256=raw.sha256,
+            size=raw.size,
+            rows=raw.frame.height + raw.broken.height,
+            form=raw.form,
+            encoding=raw.encoding,
+            delimiter=raw.delimiter,
+            decimal=decimal,
+            mapping=mapping,
+            mapped=mapped,
+            unmapped=left if unmapped is None else unmapped,
+        )
 
     @property
     def name(self) -> str:

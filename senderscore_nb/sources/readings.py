@@ -115,19 +115,7 @@ def read_readings(
     raw = read_raw(Path(path))
     chosen = load_mapping(mapping) if mapping is not None else _HEADERS
     rows, mapped = _understood(raw, chosen, _rules(policy, bands, most, rates), str(path))
-    file = SourceFile(
-        path=str(path),
-        sha256=raw.sha256,
-        size=raw.size,
-        rows=raw.frame.height + raw.broken.height,
-        form=raw.form,
-        encoding=raw.encoding,
-        delimiter=raw.delimiter,
-        decimal=".",
-        mapping=chosen.name,
-        mapped=mapped,
-        unmapped={h: "" for h in raw.headers if h not in mapped},
-    )
+    file = SourceFile.of(raw, str(path), chosen.name, mapped)
     return _parted(rows, raw, file)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import polars as pl
 from senderscore_nb.errors import ReadError
 from senderscore_nb.sources.delimited import broken_rows, read_delimited, unique
 from senderscore_nb.sources.emails.columns import find_columns
-from senderscore_nb.sources.raw import ENDINGS, HIDING, RawTable, find_files, read_raw
+from senderscore_nb.sources.raw import ENDINGS, RawTable, find_files, read_raw, refuse_hidden
 from senderscore_nb.sources.reading import REJECTED, SourceFile
 
 ROW = "row"
@@ -176,12 +175,7 @@ def _read(raw: RawTable) -> _Opened:
 def _scanned(
     path: Path, form: str, delimiter: str | None, scan: pl.LazyFrame, size: int
 ) -> _Opened:
-    if os.environ.get(HIDING):
-        raise ReadError(
-            "Names are hidden in this run, and the files have them.",
-            where=str(path),
-            hint="Take the plan's own data: `data`, `timezone` and the others as they are given.",
-        )
+    refuse_hidden(path)
     try:
         headers = tuple(scan.collect_schema().names())
         rows = int(scan.select(pl.len()).collect(engine="streaming").item())
