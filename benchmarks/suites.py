@@ -50,7 +50,7 @@ class Suite:
     same_facts: bool = True
 
 
-def _data(rows: int, users: int, sequences: int, days: int) -> str:
+def generated(rows: int, users: int, sequences: int, days: int) -> str:
     """Path of generated enrollments, made where they are not there yet."""
     DATA.mkdir(exist_ok=True)
     path = DATA / f"enrollments-{rows}-{users}-{sequences}-{days}.parquet"
@@ -66,7 +66,7 @@ def _work(name: str, *paths: str) -> list[str]:
 
 def tally(quick: bool) -> Suite:
     rows = 20_000 if quick else 20_000_000
-    path = _data(rows, *((20, 5, 60) if quick else (400, 40, 365)))
+    path = generated(rows, *((20, 5, 60) if quick else (400, 40, 365)))
     works = {
         "senderscore_nb.tally": "ours",
         "polars group_by": "polars_group_by",
@@ -100,7 +100,7 @@ def tally(quick: bool) -> Suite:
 
 def memory(quick: bool) -> Suite:
     sizes = (10_000, 40_000, 80_000) if quick else (5_000_000, 20_000_000, 40_000_000)
-    names = {f"{n:,} rows": _data(n, 20, 6, 90) for n in sizes}
+    names = {f"{n:,} rows": generated(n, 20, 6, 90) for n in sizes}
     small, middle, large = names
     return Suite(
         "memory",
@@ -242,6 +242,7 @@ def sweep(quick: bool) -> Suite:
 SUITES: dict[str, Callable[[bool], Suite]] = {
     "tally": tally,
     "memory": memory,
+    "scale": lambda quick: import_module("benchmarks.scale").scale(quick),
     "import": imports,
     "help": help_,
     "reading": reading,

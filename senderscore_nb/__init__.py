@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         read_enrollments,
         read_roster,
     )
-    from senderscore_nb.tally import merge, tally, trailing
+    from senderscore_nb.sums import merge, trailing
+    from senderscore_nb.tally import tally
 
 _HOMES = {
     "Account": "account",
@@ -42,7 +43,7 @@ _HOMES = {
     "Window": "change",
     "change": "change",
     "load_policy": "policy",
-    "merge": "tally",
+    "merge": "sums",
     "open_account": "account",
     "read_aggregate": "sources",
     "read_emails": "sources",
@@ -50,7 +51,7 @@ _HOMES = {
     "read_roster": "sources",
     "score": "score",
     "tally": "tally",
-    "trailing": "tally",
+    "trailing": "sums",
 }
 
 __all__ = [

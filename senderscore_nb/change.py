@@ -13,7 +13,7 @@ import polars as pl
 from senderscore_nb.certainty import difference, quantile
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.score import parse_by, score, with_team
-from senderscore_nb.tally import summarize
+from senderscore_nb.sums import summarize
 
 METRICS: tuple[str, ...] = ("score", "reply_rate", "bounce_rate")
 

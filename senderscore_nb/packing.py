@@ -201,26 +201,16 @@ def _cells(
 
 def group_packed(
     frame: pl.LazyFrame, keys: Sequence[str], aggregates: Sequence[pl.Expr]
-) -> pl.DataFrame:
-    """`frame.group_by(keys).agg(aggregates).sort(keys)`, streamed; packed where that is possible.
+) -> pl.DataFrame | None:
+    """`frame.group_by(keys).agg(aggregates).sort(keys)`, streamed.
 
-    The packed way is taken for keys of two strings and a date without nulls; the plain one for
-    all others, and where something does not fit into its bits.
+    Returns:
+        Nothing where the keys are others than two strings and a date, hold a null, or do not fit
+        into their bits.
     """
     schema = frame.collect_schema()
-    if [schema[k] for k in keys] == [pl.String, pl.String, pl.Date]:
-        packed = _packed(frame, keys, aggregates)
-        if packed is not None:
-            return packed
-    if not keys:
-        return frame.select(aggregates).collect(engine="streaming")
-    grouped = frame.group_by(keys).agg(aggregates).sort(keys, nulls_last=True)
-    return grouped.collect(engine="streaming")
-
-
-def _packed(
-    frame: pl.LazyFrame, keys: Sequence[str], aggregates: Sequence[pl.Expr]
-) -> pl.DataFrame | None:
+    if [schema[k] for k in keys] != [pl.String, pl.String, pl.Date]:
+        return None
     first, second, day = keys
     # Categories of their own: the global ones would keep every string for the process's life.
     kinds = [pl.Categorical(pl.Categories.random()) for _ in range(2)]

@@ -12,7 +12,7 @@ from senderscore_nb.certainty import score_certainty, wilson, wording
 from senderscore_nb.contract import MEASURES
 from senderscore_nb.errors import ContractError, SelectionError, did_you_mean
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
-from senderscore_nb.tally import PERIODS, summarize
+from senderscore_nb.sums import PERIODS, summarize
 
 STATUSES: tuple[str, ...] = ("scored", "collecting", "no_paid_seat", "not_computable")
 """`collecting`: below the minimum. `no_paid_seat`: the roster says so. `not_computable`: the

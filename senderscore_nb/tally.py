@@ -1,23 +1,30 @@
-"""Enrollments → additive counts.
+"""Enrollments → additive counts, on any engine.
 
 `tally(a + b) = merge(tally(a), tally(b))`: a tally holds counts and never a rate, so tallies of
 days, files and engines add up. A measure that a source cannot know is null, and null stays null
 through every sum: an unknown number of bounces is not zero bounces.
+
+What counts is said once, as narwhals expressions, which polars, DuckDB and Spark each run in their
+own way; the counts come back as a polars frame. On polars two ways of grouping are tried that are
+quicker than its own (`packing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import narwhals as nw
 import polars as pl
 
-from senderscore_nb.contract import KEYS, MEASURES
+from senderscore_nb.contract import COLUMNS, KEYS, MEASURES
 from senderscore_nb.errors import ContractError, did_you_mean
 from senderscore_nb.packing import count_cells, group_packed
 from senderscore_nb.policy import CountingRules
+from senderscore_nb.sums import PERIODS, summarize, total
 
-PERIODS: dict[str, str] = {"day": "1d", "week": "1w", "month": "1mo"}
-"""Period columns with their length. A week is ISO and is named by its Monday."""
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
 
 _SOURCES = {
     "opened": "opened",
@@ -25,30 +32,31 @@ _SOURCES = {
     "meetings": "meeting_booked",
     "unsubscribed": "unsubscribed",
 }
+_FLAGS = {"replied", "bounced", "out_of_office", *_SOURCES.values()}
 _NOT_ENDED_BY_THE_SEQUENCE = ("manual", "error", "blocked")
 
 
 def tally(
-    enrollments: pl.DataFrame | pl.LazyFrame,
-    *,
-    by: Sequence[str] = KEYS,
-    rules: CountingRules | None = None,
+    enrollments: IntoFrame, *, by: Sequence[str] = KEYS, rules: CountingRules | None = None
 ) -> pl.DataFrame:
     """Counts of ended enrollments by the key columns, sorted by them.
 
     Args:
-        enrollments: The contract's enrollments. A lazy frame is streamed: memory grows with the
-            cells of the result, not with the rows.
+        enrollments: The contract's enrollments: a polars frame, a DuckDB relation, a PySpark
+            DataFrame, or another table that narwhals knows. A lazy frame of polars is streamed,
+            and the engines count where their rows are: memory grows with the cells of the result,
+            not with the rows.
         by: Key columns: any column of the enrollments, and `day`, `week` (its Monday) or `month`
             (its first day) of the date that the rules cut on.
         rules: What counts; the defaults of `CountingRules` unless given.
 
     Returns:
-        The keys and the Int64 measures of `contract.MEASURES`. A measure is null where the source
-        does not know it for every enrollment of the cell. No rows where nothing has ended.
+        The keys and the Int64 measures of `contract.MEASURES`, the same from every engine. A
+        measure is null where the source does not know it for every enrollment of the cell. No rows
+        where nothing has ended.
 
     Raises:
-        ContractError: A column that is needed is missing.
+        ContractError: A column that is needed is missing or of another type, or this is no table.
 
     >>> import datetime as dt
     >>> day = dt.date(2026, 3, 2)
@@ -58,157 +66,154 @@ def tally(
     (2, 1, 1)
     """
     rules = rules or CountingRules()
-    frame = enrollments.lazy()
-    columns = frame.collect_schema().names()
-    _require(columns, by, rules)
-    day = pl.col(rules.date_basis)
-    keys = [_period(day, name) if name in PERIODS else pl.col(name) for name in by]
-    measures = outcomes(columns, rules)
-    counted = frame.filter(has_ended(rules)).select(
-        *keys, *(e.alias(n) for n, e in measures.items())
+    frame = _lazy(enrollments)
+    schema = frame.collect_schema()
+    _require(schema, by, rules)
+    keys = list(dict.fromkeys("day" if name in PERIODS else name for name in by))
+    measures = _outcomes(schema, rules)
+    day = nw.col(rules.date_basis).alias("day")
+    counted = frame.filter(_has_ended(rules)).select(
+        *(day if name == "day" else nw.col(name) for name in keys),
+        *(e.alias(n) for n, e in measures.items()),
     )
-    result = count_cells(counted, list(by), list(measures))
-    if result is None:
-        result = _grouped(counted, list(by), list(measures))
-    unknown = [n for n in MEASURES if n not in result.columns]
-    return result.with_columns(pl.lit(None, pl.Int64).alias(n) for n in unknown).select(
-        *by, *MEASURES
-    )
+    cells = _cells(counted, keys, list(measures))
+    unknown = [pl.lit(None, pl.Int64).alias(n) for n in MEASURES[1:] if n not in measures]
+    cells = cells.with_columns(unknown).select(*keys, *MEASURES)
+    # The engines' own weeks and months differ, so these are sums of days.
+    return cells if keys == list(by) else summarize(cells, by)
 
 
-def merge(*tallies: pl.DataFrame) -> pl.DataFrame:
-    """The sum of tallies with the same keys: `merge(tally(a), tally(b)) = tally(a + b)`.
-
-    Raises:
-        ContractError: No tally, or tallies with different columns.
-    """
-    if not tallies:
-        raise ContractError("There is no tally to merge.")
-    columns = tallies[0].columns
-    for other in tallies[1:]:
-        if other.columns != columns:
-            raise ContractError(
-                f"Tallies with the columns {other.columns} and {columns} cannot be merged."
-            )
-    keys = [name for name in columns if name not in MEASURES]
-    return summarize(pl.concat(tallies), keys)
+def marked(enrollments: pl.LazyFrame, rules: CountingRules) -> pl.LazyFrame:
+    """Enrollments with what counts: `__ended`, `__replied` and `__bounced`, null where unknown."""
+    frame = nw.from_native(enrollments)
+    measures = _outcomes(frame.collect_schema(), rules)
+    return frame.with_columns(
+        __ended=_has_ended(rules), __replied=measures["replied"], __bounced=measures["bounced"]
+    ).to_native()
 
 
-def summarize(tallies: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Tallies summed to fewer keys; `week` and `month` are made from `day` where asked for.
-
-    Args:
-        tallies: Key columns and the measures.
-        by: The keys to keep; none for one row of everything.
-
-    Returns:
-        The keys and the measures, sorted by the keys; a null in a sum makes it null.
-    """
-    columns = tallies.columns
-    missing = [n for n in by if n not in columns and not (n in PERIODS and "day" in columns)]
-    missing += [n for n in MEASURES if n not in columns]
-    if missing:
+def _lazy(enrollments: IntoFrame) -> nw.LazyFrame[pl.LazyFrame]:
+    try:
+        frame = nw.from_native(enrollments)
+    except TypeError:
         raise ContractError(
-            f"The tallies have no column {missing[0]!r}.", hint=did_you_mean(missing[0], columns)
-        )
-    keys = [pl.col(n) if n in columns else _period(pl.col("day"), n) for n in by]
-    sums = [_sum(name, exact=False) for name in MEASURES]
-    if not keys:
-        return tallies.select(sums)
-    return tallies.group_by(keys).agg(sums).sort(by, nulls_last=True)
+            f"A {type(enrollments).__name__} is no table of enrollments.",
+            hint="Give a polars frame, a DuckDB relation or a PySpark DataFrame.",
+        ) from None
+    if isinstance(frame, nw.DataFrame):
+        return nw.from_native(frame.to_polars().lazy())
+    return frame  # type: ignore[return-value]  # polars stands for every engine's frame
 
 
-def _period(day: pl.Expr, name: str) -> pl.Expr:
-    return (day if name == "day" else day.dt.truncate(PERIODS[name])).alias(name)
-
-
-def has_ended(rules: CountingRules) -> pl.Expr:
+def _has_ended(rules: CountingRules) -> nw.Expr:
     """Whether an enrollment counts as ended under the rules."""
-    ended = pl.col("ended_on").is_not_null()
+    ended = ~nw.col("ended_on").is_null()
     if not rules.manual_and_error_count_as_ended:
-        ended &= ~pl.col("end_reason").cast(pl.String).is_in(_NOT_ENDED_BY_THE_SEQUENCE).fill_null(
-            value=False
-        )
+        ended &= ~_ended_as(*_NOT_ENDED_BY_THE_SEQUENCE)
     return ended
 
 
-def outcomes(columns: Sequence[str], rules: CountingRules) -> dict[str, pl.Expr]:
+def _ended_as(*reasons: str) -> nw.Expr:
+    return nw.col("end_reason").cast(nw.String).is_in(reasons).fill_null(value=False)
+
+
+def _outcomes(columns: Sequence[str] | nw.Schema, rules: CountingRules) -> dict[str, nw.Expr]:
     """Whether an enrollment counts for each measure, null where unknown.
 
     Args:
         columns: Of the enrollments; measures whose column is missing are left out.
         rules: What counts.
     """
-    bounced = pl.col("bounced")
+    flags = {name: nw.col(name).cast(nw.Boolean) for name in columns if name in _FLAGS}
+    bounced = flags["bounced"]
     if rules.blocked_count_as_bounced:
-        bounced = bounced | (pl.col("end_reason").cast(pl.String) == "blocked").fill_null(
-            value=False
-        )
-    replied = pl.col("replied")
+        bounced = bounced | _ended_as("blocked")
+    replied = flags["replied"]
     if "out_of_office" in columns and not rules.out_of_office_count_as_replies:
-        replied = replied & ~pl.col("out_of_office").fill_null(value=False)
+        replied = replied & ~flags["out_of_office"].fill_null(value=False)
     measures = {"replied": replied & ~bounced.fill_null(value=False), "bounced": bounced}
-    measures |= {name: pl.col(c) for name, c in _SOURCES.items() if c in columns}
-    return measures
+    return measures | {name: flags[c] for name, c in _SOURCES.items() if c in columns}
 
 
-def _grouped(counted: pl.LazyFrame, by: list[str], names: list[str]) -> pl.DataFrame:
-    known = _knowledge(counted, names)
+def _cells(counted: nw.LazyFrame[pl.LazyFrame], keys: list[str], names: list[str]) -> pl.DataFrame:
+    """The keys, `ended` and the named measures, sorted."""
+    if counted.implementation.is_polars():
+        rows = counted.to_native()
+        cells = count_cells(rows, keys, names)
+        if cells is None:
+            cells = _packed(rows, keys, names)
+        if cells is not None:
+            return cells
+    return _grouped(counted, keys, names)
+
+
+def _grouped(
+    counted: nw.LazyFrame[pl.LazyFrame], keys: list[str], names: list[str]
+) -> pl.DataFrame:
+    """Counted by the engine itself; what comes back is brought to the contract's types."""
+    sums = [nw.len().alias("ended")]
+    for name in names:
+        flag = nw.col(name)
+        sums.append(flag.fill_null(value=False).cast(nw.Int64).sum().alias(name))
+        sums.append(flag.is_null().cast(nw.Int64).sum().alias(f"{name} unknown"))
+    grouped = counted.group_by(*keys).agg(*sums) if keys else counted.select(*sums)
+    how = {"engine": "streaming"} if counted.implementation.is_polars() else {}
+    cells: pl.DataFrame = grouped.collect("polars", **how).to_native()
+    ours = [pl.col(name).cast(COLUMNS[name]) for name in keys if name in COLUMNS]
+    ended = pl.col("ended").cast(pl.Int64)
+    # The sum over no rows is null on some engines and 0 on others.
+    counts = [
+        pl.when(pl.col(f"{name} unknown").fill_null(0) == 0)
+        .then(pl.col(name).fill_null(0).cast(pl.Int64))
+        .alias(name)
+        for name in names
+    ]
+    cells = cells.with_columns(*ours, ended, *counts).select(*keys, "ended", *names)
+    return cells.sort(keys, nulls_last=True) if keys else cells
+
+
+def _packed(rows: pl.LazyFrame, keys: list[str], names: list[str]) -> pl.DataFrame | None:
+    known = _knowledge(rows, names)
     sums = [pl.len().cast(pl.Int64).alias("ended")]
-    sums += [_sum(name, exact=exact) for name in MEASURES if (exact := known.get(name)) is not None]
-    return group_packed(counted, by, sums)
+    sums += [total(n, exact=exact) for n in names if (exact := known[n]) is not None]
+    cells = group_packed(rows, keys, sums)
+    if cells is None:
+        return None
+    return cells.with_columns(
+        pl.lit(None, pl.Int64).alias(n) for n in names if known[n] is None
+    ).select(*keys, "ended", *names)
 
 
-def _knowledge(counted: pl.LazyFrame, names: list[str]) -> dict[str, bool | None]:
+def _knowledge(rows: pl.LazyFrame, names: list[str]) -> dict[str, bool | None]:
     """By measure: known for every row (True), for some (False), for none (None)."""
     nulls = (
-        counted.select(pl.len().alias("len"), *(pl.col(n).null_count() for n in names))
+        rows.select(pl.len().alias("len"), *(pl.col(n).null_count() for n in names))
         .collect(engine="streaming")
         .row(0, named=True)
     )
     return {n: None if nulls[n] == nulls["len"] and nulls[n] else nulls[n] == 0 for n in names}
 
 
-def _sum(name: str, *, exact: bool) -> pl.Expr:
-    total = pl.col(name).sum().cast(pl.Int64)
-    if exact:
-        return total
-    return pl.when(pl.col(name).null_count() == 0).then(total).alias(name)
-
-
-def _require(columns: list[str], by: Sequence[str], rules: CountingRules) -> None:
+def _require(schema: nw.Schema, by: Sequence[str], rules: CountingRules) -> None:
     needed = ["ended_on", "replied", "bounced", rules.date_basis]
     needed += [name for name in by if name not in PERIODS]
     if not rules.manual_and_error_count_as_ended or rules.blocked_count_as_bounced:
         needed.append("end_reason")
     for name in needed:
-        if name not in columns:
+        if name not in schema:
             raise ContractError(
-                f"The enrollments have no column {name!r}.", hint=did_you_mean(name, columns)
+                f"The enrollments have no column {name!r}.",
+                hint=did_you_mean(name, list(schema)),
             )
-
-
-def trailing(tallies: pl.DataFrame, weeks: int) -> pl.DataFrame:
-    """Weekly tallies in which each ISO week holds its own counts and those of the weeks before.
-
-    Scored by week, it gives the score as it stood at the end of each week over that many weeks.
-
-    Args:
-        tallies: Keys with `day`, and the measures.
-        weeks: Length of the window, from 1 on.
-
-    Returns:
-        The same columns; `day` is the Monday of the week that the window ends with. Windows that
-        reach back before the first week of the tallies are left out.
-    """
-    keys = [n for n in tallies.columns if n not in MEASURES and n != "day"]
-    weekly = summarize(tallies, [*keys, "week"]).rename({"week": "day"})
-    first = weekly.select(pl.col("day").min() + pl.duration(weeks=weeks - 1)).item()
-    last = weekly.select(pl.col("day").max()).item()
-    if first is None:
-        return weekly.select(tallies.columns)
-    shifted = [
-        weekly.with_columns(pl.col("day") + pl.duration(weeks=back)) for back in range(weeks)
-    ]
-    whole = pl.concat(shifted).filter(pl.col("day").is_between(first, last))
-    return summarize(whole, [*keys, "day"]).select(tallies.columns)
+    for name in by:
+        if name in MEASURES:
+            raise ContractError(f"The column {name!r} is counted, so it cannot be a key as well.")
+    for name in ("ended_on", rules.date_basis):
+        if schema[name] != nw.Date:
+            raise ContractError(
+                f"The column {name!r} holds {schema[name]}; days are expected, as Date.",
+                hint="Days are decided in the account's time zone when the data is read.",
+            )
+    for name, kind in schema.items():
+        if name in _FLAGS and kind not in (nw.Boolean, nw.Unknown):
+            raise ContractError(f"The column {name!r} holds {kind}; Boolean is expected.")

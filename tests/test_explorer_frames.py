@@ -22,7 +22,7 @@ from senderscore_nb.policy import load_policy
 from senderscore_nb.quantiles import beta_quantiles, limits, shares_above
 from senderscore_nb.score import STATUSES, score
 from senderscore_nb.selection import Selection
-from senderscore_nb.tally import trailing
+from senderscore_nb.sums import trailing
 from tests.explorer_data import MONDAY, ROSTER, data_of, full, selections, tallies, views
 
 STEP = load_policy().model_copy(

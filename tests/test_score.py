@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from senderscore_nb.errors import SelectionError
 from senderscore_nb.policy import CountingRules, load_policy
 from senderscore_nb.score import parse_by, score
-from senderscore_nb.tally import summarize
+from senderscore_nb.sums import summarize
 from tests.conftest import MONDAY, tally_rows
 
 POLICY = load_policy()

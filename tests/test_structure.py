@@ -19,7 +19,7 @@ LAYERS = [
     {"errors", "lazy"},
     {"contract"},
     {"lean", "periods", "policy", "selection", "labels", "safe"},
-    {"sources", "tally", "packing", "sample"},
+    {"sources", "tally", "packing", "sums", "sample"},
     {"certainty", "quantiles", "snapshot"},
     {"account"},
     {"score"},
@@ -38,6 +38,7 @@ LAYERS = [
 
 ROOMS = {
     "dataframely": {"contract"},
+    "narwhals": {"tally"},
     "fastexcel": {"sources"},
     "papermill": {"reports"},
     "nbconvert": {"reports"},

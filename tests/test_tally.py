@@ -15,7 +15,8 @@ from senderscore_nb.contract import KEYS, MEASURES, Tally
 from senderscore_nb.errors import ContractError
 from senderscore_nb.packing import group_packed
 from senderscore_nb.policy import CountingRules
-from senderscore_nb.tally import merge, summarize, tally, trailing
+from senderscore_nb.sums import merge, summarize, trailing
+from senderscore_nb.tally import tally
 from tests.conftest import MONDAY, enrollments, enrollments_of, tally_rows
 
 rules = st.builds(
@@ -109,24 +110,30 @@ def test_the_packed_way_equals_the_plain_one(rows):
 def test_any_day_is_packed_and_unpacked(day):
     frame = pl.LazyFrame({"a": ["x"], "b": ["y"], "d": [day], "v": [1]})
     packed = group_packed(frame, ["a", "b", "d"], [pl.col("v").sum()])
+    assert packed is not None
     assert packed.row(0) == ("x", "y", day, 1)
 
 
-def test_what_does_not_fit_is_grouped_plainly():
+def test_what_does_not_fit_is_not_packed():
     rows = {"a": ["x", None, "x"], "b": ["y"] * 3, "d": [MONDAY, MONDAY, None], "v": [1, 2, 3]}
-    packed = group_packed(pl.LazyFrame(rows), ["a", "b", "d"], [pl.col("v").sum()])
-    assert packed["v"].sum() == 6
-    assert packed.height == 3
+    frame = pl.LazyFrame(rows)
+    assert group_packed(frame, ["a", "b", "d"], [pl.col("v").sum()]) is None
+    assert group_packed(frame, ["b", "d"], [pl.col("v").sum()]) is None
+    assert group_packed(frame, [], [pl.col("v").sum()]) is None
 
 
 def test_more_senders_than_a_code_has_room_for_are_counted_right():
     n = (1 << 20) + 5
-    frame = pl.LazyFrame({"a": pl.int_range(0, n, eager=True).cast(pl.String)}).with_columns(
-        b=pl.lit("s"), d=pl.lit(MONDAY), v=pl.lit(1)
+    rows = pl.LazyFrame({"user_id": pl.int_range(0, n, eager=True).cast(pl.String)}).with_columns(
+        sequence_id=pl.lit("s"),
+        ended_on=pl.lit(MONDAY),
+        replied=pl.lit(value=True),
+        bounced=pl.lit(value=False),
     )
-    grouped = group_packed(frame, ["a", "b", "d"], [pl.col("v").sum()])
-    assert grouped.height == n
-    assert grouped["a"].n_unique() == n
+    cells = tally(rows)
+    assert cells.height == n
+    assert cells["user_id"].n_unique() == n
+    assert cells["replied"].sum() == n
 
 
 def test_an_unknown_measure_is_null_and_stays_null():

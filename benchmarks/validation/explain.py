@@ -16,7 +16,8 @@ from senderscore_nb.change import Window
 from senderscore_nb.drivers.explain import Explanation, explain_change, explain_difference
 from senderscore_nb.policy import BounceCurve, ReplyCurve, ScoringPolicy, load_policy
 from senderscore_nb.sample import NO_EFFECTS, Effects, monday, simulate
-from senderscore_nb.tally import merge, tally
+from senderscore_nb.sums import merge
+from senderscore_nb.tally import tally
 
 POLICY = load_policy()
 STEPS = POLICY.model_copy(

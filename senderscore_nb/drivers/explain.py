@@ -23,7 +23,7 @@ from senderscore_nb.drivers.explain_points import explain_counts
 from senderscore_nb.errors import SelectionError, did_you_mean
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.score import BY, parse_by
-from senderscore_nb.tally import PERIODS
+from senderscore_nb.sums import PERIODS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from senderscore_nb.drivers.explain_split import KINDS, Array, Ints
 from senderscore_nb.errors import ContractError
 from senderscore_nb.policy import Minimum, ScoringPolicy
 from senderscore_nb.score import with_team
-from senderscore_nb.tally import summarize
+from senderscore_nb.sums import summarize
 
 STATES: tuple[str, ...] = (
     "explained",

@@ -17,7 +17,7 @@ import polars as pl
 from senderscore_nb.drivers.factors_fit import Array, Ints
 from senderscore_nb.errors import ContractError, did_you_mean
 from senderscore_nb.policy import CountingRules
-from senderscore_nb.tally import has_ended, outcomes
+from senderscore_nb.tally import marked
 
 SETTLED = 0.99
 """The share of runs that must have ended before a cohort is looked at, unless days are given."""
@@ -94,11 +94,14 @@ def settled_rows(
             raise ContractError(
                 f"The enrollments have no column {name!r}.", hint=did_you_mean(name, columns)
             )
-    counts = outcomes(columns, rules)
-    frame = enrollments.select(
-        "user_id", "sequence_id", "enrolled_on", "ended_on",
-        __ended=has_ended(rules), __replied=counts["replied"], __bounced=counts["bounced"],
-    ).collect()  # fmt: skip
+    frame = (
+        marked(enrollments, rules)
+        .select(
+            *("user_id", "sequence_id", "enrolled_on", "ended_on"),
+            *("__ended", "__replied", "__bounced"),
+        )
+        .collect()
+    )
     first, last, days = _cohorts(frame, through, settling_days)
     if first is None or last is None:
         return _nothing(frame.height)

@@ -16,7 +16,7 @@ from senderscore_nb.drivers.sequential import confidence_sequence, evidence
 from senderscore_nb.errors import SelectionError
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.score import parse_by, with_team
-from senderscore_nb.tally import PERIODS, summarize
+from senderscore_nb.sums import PERIODS, summarize
 
 MEASURES: tuple[str, ...] = ("reply_rate", "bounce_rate")
 

@@ -13,7 +13,7 @@ import polars as pl
 from senderscore_nb.errors import SenderScoreError
 from senderscore_nb.experiment.points import Array, Places, band_places, curve_points
 from senderscore_nb.policy import ScoringPolicy
-from senderscore_nb.tally import summarize, trailing
+from senderscore_nb.sums import summarize, trailing
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 

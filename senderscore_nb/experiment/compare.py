@@ -11,7 +11,7 @@ from senderscore_nb.experiment.naming import Policies, load_all, policy_names
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.score import STATUSES, score
 from senderscore_nb.selection import Selection
-from senderscore_nb.tally import trailing
+from senderscore_nb.sums import trailing
 
 
 def compare(

@@ -24,7 +24,7 @@ from senderscore_nb.explorer.state import View
 from senderscore_nb.explorer.why import MOST_STEPS, OTHER_POLICY, explained, split_of
 from senderscore_nb.score import score
 from senderscore_nb.selection import Selection
-from senderscore_nb.tally import trailing
+from senderscore_nb.sums import trailing
 
 MOST_CELLS = 40
 """Rows of a heatmap that leaves the explorer."""

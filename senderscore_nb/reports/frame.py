@@ -22,7 +22,7 @@ from senderscore_nb.reports.words import SINCE, plural
 from senderscore_nb.sample import TIMEZONE, sample_folder
 from senderscore_nb.score import score
 from senderscore_nb.selection import Selection
-from senderscore_nb.tally import trailing
+from senderscore_nb.sums import trailing
 
 Measure = Literal["reply_rate", "bounce_rate"]
 

@@ -17,7 +17,7 @@ from senderscore_nb.periods import Kind, Period
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.schedule.alerts.rules import LOOK_BACK, AlertRule, State
 from senderscore_nb.score import BY, score, with_team
-from senderscore_nb.tally import summarize
+from senderscore_nb.sums import summarize
 
 _WEEK = dt.timedelta(weeks=1)
 _COUNTS = {"reply_rate": "replied", "bounce_rate": "bounced"}
