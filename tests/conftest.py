@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from senderscore_nb.sample import EXPORT, WEEKS, monday
 from tests.browser import find_chromium
+from tests.engines import in_one_process, spark
 from tests.sample_frames import BOUNCED, DATA, REPLIED, TEXT
+
+__all__ = ["spark"]
 
 settings.register_profile(
     "project",
@@ -107,8 +110,10 @@ def settled(export: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(replied=REPLIED, bounced=BOUNCED)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without a browser its tests cannot run; where CI is set that is a failure, not a skip."""
+    in_one_process(items)
     if find_chromium() or os.environ.get("CI"):
         return
     for item in items:

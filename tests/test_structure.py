@@ -37,8 +37,11 @@ LAYERS = [
 """Rooms from the ground up: a room imports from those below it, and from its own layer."""
 
 ROOMS = {
+    "adbc_driver_manager": {"sources"},
+    "adbc_driver_postgresql": {"sources"},
     "dataframely": {"contract"},
     "narwhals": {"tally"},
+    "duckdb": {"sources"},
     "fastexcel": {"sources"},
     "papermill": {"reports"},
     "nbconvert": {"reports"},
@@ -61,6 +64,8 @@ ROOMS = {
     "ipykernel": {"reports"},
     "keyring": {"delivery"},
     "psutil": {"reports"},
+    "pyarrow": {"sources"},
+    "pyspark": {"sources"},
     "tenacity": {"delivery"},
     "tomlkit": {"schedule"},
     "rich": {"output", "progress"},
