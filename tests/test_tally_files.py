@@ -17,7 +17,8 @@ from senderscore_nb.policy import CountingRules
 from senderscore_nb.store import Tallied, is_tally_file, named, read_tallies, write_tallies
 from senderscore_nb.store.files import KEY
 from senderscore_nb.store.tallied import SEQUENCES, checked_tallies
-from senderscore_nb.tally import merge, tally
+from senderscore_nb.sums import merge
+from senderscore_nb.tally import tally
 from tests.conftest import MONDAY, enrollments, tally_rows
 from tests.hostile import NAMES
 
