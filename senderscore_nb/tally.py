@@ -11,7 +11,9 @@ quicker than its own (`packing`).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -92,6 +94,67 @@ def marked(enrollments: pl.LazyFrame, rules: CountingRules) -> pl.LazyFrame:
     ).to_native()
 
 
+@dataclass(frozen=True)
+class Extent:
+    """The days of enrollments, each None where there is none.
+
+    Attributes:
+        first: The first day that something ended on, as the rules date it.
+        last: The last such day.
+        through: The newest day that the data knows of: of an enrollment, or of an end.
+    """
+
+    first: dt.date | None
+    last: dt.date | None
+    through: dt.date | None
+
+
+def extent(enrollments: IntoFrame, *, rules: CountingRules | None = None) -> Extent:
+    """Which days enrollments are of, asked of the engine that they lie in.
+
+    Args:
+        enrollments: As for `tally`, with `enrolled_on`.
+        rules: What counts, and which of its days.
+
+    Raises:
+        ContractError: As for `tally`.
+    """
+    rules = rules or CountingRules()
+    frame = _lazy(enrollments)
+    _require(frame.collect_schema(), ["enrolled_on"], rules)
+    day = nw.when(_has_ended(rules)).then(nw.col(rules.date_basis))
+    asked = {"first": day.min(), "last": day.max()}
+    newest = {name: nw.col(name).max() for name in ("enrolled_on", "ended_on")}
+    days = _collected(frame.select(**asked, **newest)).row(0, named=True)
+    known = [d for d in (days["enrolled_on"], days["ended_on"]) if d is not None]
+    return Extent(days["first"], days["last"], max(known, default=None))
+
+
+def during(
+    enrollments: IntoFrame, first: dt.date, last: dt.date, *, rules: CountingRules | None = None
+) -> IntoFrame:
+    """The enrollments that the rules date from `first` to `last`, left with their engine."""
+    day = nw.col((rules or CountingRules()).date_basis)
+    return _lazy(enrollments).filter((day >= first) & (day <= last)).to_native()
+
+
+def names_of(enrollments: IntoFrame, key: str, name: str) -> pl.DataFrame:
+    """The newest name of each id: columns `key` and `name`, sorted; ids without one are left out.
+
+    Args:
+        enrollments: As for `tally`, with `enrolled_on`.
+        key: A column of ids.
+        name: A column of names; where it is missing nothing has a name.
+    """
+    frame = _lazy(enrollments)
+    if name not in frame.collect_schema():
+        return pl.DataFrame(schema={key: pl.String, name: pl.String})
+    known = frame.filter(~nw.col(name).is_null()).group_by(key, name)
+    dated = _collected(known.agg(nw.col("enrolled_on").max()))
+    newest = pl.col(name).sort_by("enrolled_on", name).last()
+    return dated.group_by(key).agg(newest).sort(key)
+
+
 def _lazy(enrollments: IntoFrame) -> nw.LazyFrame[pl.LazyFrame]:
     try:
         frame = nw.from_native(enrollments)
@@ -157,8 +220,7 @@ def _grouped(
         sums.append(flag.fill_null(value=False).cast(nw.Int64).sum().alias(name))
         sums.append(flag.is_null().cast(nw.Int64).sum().alias(f"{name} unknown"))
     grouped = counted.group_by(*keys).agg(*sums) if keys else counted.select(*sums)
-    how = {"engine": "streaming"} if counted.implementation.is_polars() else {}
-    cells: pl.DataFrame = grouped.collect("polars", **how).to_native()
+    cells = _collected(grouped)
     ours = [pl.col(name).cast(COLUMNS[name]) for name in keys if name in COLUMNS]
     ended = pl.col("ended").cast(pl.Int64)
     # The sum over no rows is null on some engines and 0 on others.
@@ -170,6 +232,12 @@ def _grouped(
     ]
     cells = cells.with_columns(*ours, ended, *counts).select(*keys, "ended", *names)
     return cells.sort(keys, nulls_last=True) if keys else cells
+
+
+def _collected(frame: nw.LazyFrame[pl.LazyFrame]) -> pl.DataFrame:
+    how = {"engine": "streaming"} if frame.implementation.is_polars() else {}
+    cells: pl.DataFrame = frame.collect("polars", **how).to_native()
+    return cells
 
 
 def _packed(rows: pl.LazyFrame, keys: list[str], names: list[str]) -> pl.DataFrame | None:

@@ -18,7 +18,9 @@ from senderscore_nb import merge, score, tally
 from senderscore_nb.contract import KEYS, MEASURES, Tally
 from senderscore_nb.errors import ContractError
 from senderscore_nb.policy import CountingRules
+from senderscore_nb.store.counting import count, count_by_month
 from senderscore_nb.sums import summarize
+from senderscore_nb.tally import Extent, extent, names_of
 from tests.conftest import MONDAY, enrollments, enrollments_of
 from tests.test_tally import plain_tally, rules
 
@@ -193,3 +195,43 @@ def test_other_tables_are_taken_as_well():
 def test_what_is_no_table_is_refused(other):
     with pytest.raises(ContractError, match="no table of enrollments"):
         tally(other)
+
+
+def test_every_engine_knows_its_days_and_names(give):
+    rows = drawn(5, 200).with_columns(user_name=pl.lit("Ann") + pl.col("user_id").str.head(3))
+    for counting in (CountingRules(), CountingRules(date_basis="enrolled_on")):
+        days = tally(rows, rules=counting)["day"]
+        found = extent(give(rows), rules=counting)
+        assert (found.first, found.last) == (days.min(), days.max())
+        assert found.through == max(rows["enrolled_on"].max(), rows["ended_on"].max())
+    names = names_of(give(rows), "user_id", "user_name")
+    assert_frame_equal(names, rows.select("user_id", "user_name").unique().sort("user_id"))
+    assert names_of(give(rows), "sequence_id", "sequence_name").is_empty()
+    nothing = give(rows.clear())
+    assert extent(nothing) == Extent(None, None, None)
+    assert names_of(nothing, "user_id", "user_name").is_empty()
+
+
+def test_the_newest_name_is_taken_on_every_engine(give):
+    after = MONDAY + dt.timedelta(days=1)
+    rows = enrollments_of(
+        [("", "7", "1", day, day, True, False, True, None, None) for day in (MONDAY, after, after)]
+    ).with_columns(user_name=pl.Series(["Zoe", "Ann", None]))
+    assert names_of(give(rows), "user_id", "user_name").rows() == [("7", "Ann")]
+
+
+@pytest.mark.parametrize("basis", ["ended_on", "enrolled_on"])
+def test_months_of_every_engine_add_up_to_the_whole(give, basis):
+    near = pl.col("enrolled_on", "ended_on").dt.year().is_between(2026, 2027)
+    rows = drawn(6, 300).filter(pl.all_horizontal(near.fill_null(value=True)))
+    rules = CountingRules(date_basis=basis)
+    whole = count(rows, rules=rules, timezone="Europe/Berlin")
+    parts = list(count_by_month(give(rows), rules=rules, timezone="Europe/Berlin"))
+    assert_frame_equal(pl.concat([p.tallies for _, _, p in parts]).sort(KEYS), whole.tallies)
+    assert {p.through for _, _, p in parts} == {whole.through}
+    days = [day for first, last, _ in parts for day in (first, last)]
+    assert days == sorted(days)
+    assert (days[0], days[-1]) == (whole.tallies["day"].min(), whole.tallies["day"].max())
+    for first, last, part in parts:
+        assert (first.year, first.month) == (last.year, last.month)
+        assert part.tallies.filter(~pl.col("day").is_between(first, last)).is_empty()
