@@ -75,6 +75,14 @@ class RunError(SenderScoreError):
     """Scheduled reports could not be run: the folder, the lock, the ledger."""
 
 
+class SecretError(SenderScoreError):
+    """A password, token or secret address could not be read. Its value is never in the message."""
+
+
+class PullError(SenderScoreError):
+    """Data could not be pulled from an API. What was pulled before is kept."""
+
+
 class Problem(NamedTuple):
     """What is wrong in a value that was validated.
 

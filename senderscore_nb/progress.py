@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @contextmanager
@@ -75,6 +79,77 @@ def page_progress() -> Iterator[tuple[Say, Callable[[int], None], Say]]:
             lambda total: bar.update(task, total=total),
             finished,
         )
+
+
+class _Lines:
+    """Plain lines of a pull: what should be known, and how far it is from time to time."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._expected = self._come = self._told = 0
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        if not self._quiet:
+            print(_line(line), file=sys.stderr, flush=True)
+
+    def expect(self, mails: int) -> None:
+        """So many more are to come."""
+        self._expected = self._come + mails
+
+    def advance(self, mails: int) -> None:
+        """So many have come."""
+        self._come += mails
+        if self._come - self._told >= max(_TELL, self._expected // 20):
+            self._told = self._come
+            self.say(f"{self._come:,} of {self._expected:,} mails")
+
+
+_TELL = 10_000
+
+
+class _Bar:
+    """A bar of a pull on a terminal, with the time left."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("mails", total=None)
+        self._come = 0
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(_line(line))
+
+    def expect(self, mails: int) -> None:
+        """So many more are to come."""
+        self._bar.update(self._task, total=self._come + mails)
+
+    def advance(self, mails: int) -> None:
+        """So many have come."""
+        self._come += mails
+        self._bar.advance(self._task, mails)
+
+
+@contextmanager
+def pull_progress(*, quiet: bool) -> Iterator[_Lines | _Bar]:
+    """Who is told of a pull: a bar on a terminal, elsewhere lines now and then; nobody if quiet."""
+    if quiet or not sys.stderr.isatty():
+        yield _Lines(quiet=quiet)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    columns = (TextColumn("Pulling mails"), BarColumn(), MofNCompleteColumn())
+    left = (TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *left, console=console, transient=True) as bar:
+        yield _Bar(bar)
 
 
 def _line(text: str) -> str:

@@ -20,11 +20,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from senderscore_nb.delivery.addresses import clean_address, clean_mailbox
-from senderscore_nb.delivery.errors import SecretError
 from senderscore_nb.delivery.recipients import Recipient, recipients, unknown_teams
-from senderscore_nb.delivery.secrets import Scrubber, Secret, environment_without
 from senderscore_nb.delivery.settings import Audience, MailSettings, WebhookSettings
-from senderscore_nb.errors import first_problem
+from senderscore_nb.errors import SecretError, first_problem
+from senderscore_nb.secrets import Scrubber, Secret, environment_without
 from tests.conftest import ROOT
 from tests.hostile import NAMES
 

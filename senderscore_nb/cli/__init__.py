@@ -16,6 +16,7 @@ from senderscore_nb.cli import (
     outlook,
     policy,
     project,
+    pull,
     reconstruct,
     reports,
 )
@@ -36,6 +37,7 @@ def main() -> None:
 for _command in (
     data.score,
     data.check,
+    pull.pull,
     reconstruct.reconstruct,
     data.report,
     policy.policy,

@@ -1,13 +1,12 @@
 """Delivery: messages through SMTP, and a line to a webhook.
 
-`settings` and `secrets` are what a plan says, `recipients` who gets what, `message` the message
+`settings` is what a plan says, `recipients` who gets what, `message` the message
 itself, `smtp` and `webhook` the ways out. There is no memory here of what was sent.
 """
 
-from senderscore_nb.delivery.errors import DeliveryError, SecretError
+from senderscore_nb.delivery.errors import DeliveryError
 from senderscore_nb.delivery.message import Occasion, Outgoing, Page, compose, planned
 from senderscore_nb.delivery.recipients import Recipient, Told, recipients, unknown_teams
-from senderscore_nb.delivery.secrets import Scrubber, Secret, environment_without
 from senderscore_nb.delivery.settings import Audience, MailSettings, WebhookSettings
 from senderscore_nb.delivery.smtp import Mailer
 from senderscore_nb.delivery.webhook import post, webhook_text
@@ -21,13 +20,9 @@ __all__ = [
     "Outgoing",
     "Page",
     "Recipient",
-    "Scrubber",
-    "Secret",
-    "SecretError",
     "Told",
     "WebhookSettings",
     "compose",
-    "environment_without",
     "planned",
     "post",
     "recipients",

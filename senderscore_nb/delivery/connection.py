@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from senderscore_nb.delivery.errors import DeliveryError
-from senderscore_nb.delivery.secrets import Scrubber
 from senderscore_nb.delivery.settings import MailSettings
 from senderscore_nb.safe import shown
+from senderscore_nb.secrets import Scrubber
 
 _MOST_CHARACTERS = 200
 

@@ -31,10 +31,3 @@ class DeliveryError(SenderScoreError):
         self.permanent = permanent
         self.uncertain = uncertain
         self.everyone = everyone
-
-
-class SecretError(DeliveryError):
-    """A password or a secret address could not be read. Its value is never in the message."""
-
-    def __init__(self, found: str, *, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(found, where=where, hint=hint, permanent=True, everyone=True)

@@ -11,24 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.functional_validators import AfterValidator
 
 from senderscore_nb.delivery.addresses import Address, Sender
-from senderscore_nb.delivery.secrets import Secret
+from senderscore_nb.secrets import Secret, is_loopback
 
 Security = Literal["starttls", "tls", "none"]
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine itself.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("127.0.0.1.example.com")
-    (True, False)
-    """
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.casefold() == "localhost"
 
 
 def _host(host: str) -> str:

@@ -21,8 +21,8 @@ from pydantic import SecretStr
 from senderscore_nb.delivery.addresses import clean_address
 from senderscore_nb.delivery.connection import AgainError, Wording, connect
 from senderscore_nb.delivery.errors import DeliveryError
-from senderscore_nb.delivery.secrets import Scrubber
 from senderscore_nb.delivery.settings import MailSettings
+from senderscore_nb.secrets import Scrubber
 
 _LONGEST_WAIT = 60
 _ACCEPTED = (250, 251, 252)

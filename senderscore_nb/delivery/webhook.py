@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from senderscore_nb.delivery.errors import DeliveryError
-from senderscore_nb.delivery.secrets import Scrubber
-from senderscore_nb.delivery.settings import WebhookSettings, is_loopback
+from senderscore_nb.delivery.settings import WebhookSettings
 from senderscore_nb.safe import shown
+from senderscore_nb.secrets import Scrubber, is_loopback, quiet
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +23,6 @@ MOST_CHARACTERS = 500
 _LONGEST_WAIT = 120
 _SHORT_PATH = 8  # a path such as / is no secret, and is in many a message
 _WHERE = "webhook"
-_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpx")
 _JOINER = "\u2060"
 
 
@@ -76,6 +73,7 @@ def post(
 
     Raises:
         DeliveryError: Not taken, or nobody knows (`uncertain`). The address is never in it.
+        SecretError: The address cannot be read.
     """
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
@@ -91,7 +89,7 @@ def post(
         reraise=True,
     )
     try:
-        with _quiet(scrubber):
+        with quiet(scrubber):
             retrying(_attempt, url, text, settings.timeout_seconds)
     except DeliveryError as error:
         problem = error
@@ -105,24 +103,6 @@ def post(
         uncertain=problem.uncertain,
         everyone=True,
     )
-
-
-@contextmanager
-def _quiet(scrubber: Scrubber) -> Iterator[None]:
-    """The transport logs what it gets; a redirect can hold the address that was asked for."""
-
-    def hide(record: logging.LogRecord) -> bool:
-        record.msg, record.args = scrubber.scrub(record.getMessage()), ()
-        return True
-
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    for logger in loggers:
-        logger.addFilter(hide)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(hide)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from senderscore_nb.delivery.secrets import Scrubber, environment_without
 from senderscore_nb.errors import PlanError, SenderScoreError
 from senderscore_nb.policy import ScoringPolicy, load_policy
 from senderscore_nb.reports.blocks import Notice
@@ -36,6 +35,7 @@ from senderscore_nb.schedule.reading import Source, read_source
 from senderscore_nb.schedule.scratch import scratch
 from senderscore_nb.schedule.tasks import Task, instances_of, redacted, tasks_of
 from senderscore_nb.schedule.watch import Watch
+from senderscore_nb.secrets import Scrubber, environment_without
 from senderscore_nb.snapshot import VARIABLE
 from senderscore_nb.sources.raw import HIDING
 

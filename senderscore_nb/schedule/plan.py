@@ -22,7 +22,6 @@ from pydantic import (
     model_validator,
 )
 
-from senderscore_nb.delivery.secrets import Secret
 from senderscore_nb.delivery.settings import Audience, MailSettings, WebhookSettings
 from senderscore_nb.errors import PlanError, Problem, did_you_mean, keys_at, problems
 from senderscore_nb.periods import Kind, Period
@@ -30,6 +29,7 @@ from senderscore_nb.policy import DEFAULT_POLICY
 from senderscore_nb.reports.frame import SETTLING_DAYS, WINDOW_WEEKS
 from senderscore_nb.safe import shown
 from senderscore_nb.schedule.alerts import AlertRule
+from senderscore_nb.secrets import Secret
 from senderscore_nb.selection import Selection
 
 PLAN_NAME = "reports.toml"

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from senderscore_nb.delivery.secrets import Secret
 from senderscore_nb.errors import PlanError, SenderScoreError, did_you_mean
 from senderscore_nb.policy import load_policy, preset_names
 from senderscore_nb.reports.notebooks import declared_of, find_notebook
 from senderscore_nb.reports.parameters import check_parameters
 from senderscore_nb.safe import write_atomically
 from senderscore_nb.schedule.plan import PLAN_NAME, Plan, ReportPlan, parse_plan
+from senderscore_nb.secrets import Secret
 from senderscore_nb.selection import Selection
 from senderscore_nb.sources import load_mapping, mapping_names
 

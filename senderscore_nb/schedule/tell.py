@@ -16,6 +16,7 @@ from senderscore_nb.delivery.recipients import Recipient
 from senderscore_nb.delivery.settings import MailSettings, WebhookSettings
 from senderscore_nb.delivery.smtp import Mailer
 from senderscore_nb.delivery.webhook import post
+from senderscore_nb.errors import SecretError
 from senderscore_nb.schedule.due import pause_after
 from senderscore_nb.schedule.history import History, Target
 from senderscore_nb.schedule.ledger import Ledger
@@ -131,7 +132,7 @@ class _Teller:
             with Mailer(settings, self.project.folder) as mailer:
                 for letter in letters:
                     self._mail_one(letter, settings, mailer)
-        except DeliveryError as error:
+        except (DeliveryError, SecretError) as error:
             self._say(f"mail: {error}", well=False)
 
     def _mail_one(self, letter: Letter, settings: MailSettings, mailer: Mailer) -> None:
@@ -163,6 +164,8 @@ class _Teller:
                 status = "refused"
             if error.everyone and not error.permanent:
                 attempt -= 1  # the server is away: that is not this message's doing
+        except SecretError as error:
+            text, status = self._shown.text(str(error)), "failed"
         except (ValueError, LookupError, TypeError) as error:
             status, text = "refused", f"The message cannot be written ({type(error).__name__})."
         self._note(message, status=status, attempt=attempt, error=text)

@@ -1,27 +1,31 @@
-"""Where secrets are kept, how they are read, and how they stay out of every message."""
+"""Where secrets are kept, how they are read, and how they stay out of messages and logs."""
 
 from __future__ import annotations
 
 import base64
 import html
+import ipaddress
 import json
+import logging
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
-from senderscore_nb.delivery.errors import SecretError
+from senderscore_nb.errors import SecretError
 from senderscore_nb.safe import shown
 
 HIDDEN = "***"
 """What stands in a message where a secret was."""
 
 _MOST_BYTES = 65_536
+_LOGGERS = ("httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpx")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -90,7 +94,7 @@ class Secret(BaseModel):
             if value is None:
                 raise SecretError(
                     f"The environment variable {self.env} is not set.",
-                    hint="Set it where the reports are run, or keep the secret in a file.",
+                    hint="Set it for the process that needs it, or keep the secret in a file.",
                 )
         elif self.keyring:
             value = _from_keyring(*self.keyring.split("/", 1))
@@ -228,3 +232,33 @@ def environment_without(names: Iterable[str], environ: Mapping[str, str]) -> dic
     fold = str.upper if os.name == "nt" else str
     hidden = {fold(name) for name in names}
     return {name: value for name, value in environ.items() if fold(name) not in hidden}
+
+
+@contextmanager
+def quiet(scrubber: Scrubber) -> Iterator[None]:
+    """While it lasts, the HTTP transport logs no secret, also where a server repeats it."""
+
+    def hide(record: logging.LogRecord) -> bool:
+        record.msg, record.args = scrubber.scrub(record.getMessage()), ()
+        return True
+
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    for logger in loggers:
+        logger.addFilter(hide)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(hide)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine itself: no secret is readable on the way.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("127.0.0.1.example.com")
+    (True, False)
+    """
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
