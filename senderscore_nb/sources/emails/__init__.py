@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.sources.days import known_zone
+from senderscore_nb.sources.emails.batches import Batches, Piece
 from senderscore_nb.sources.emails.columns import require_columns
 from senderscore_nb.sources.emails.files import ROW, open_mails, unreadable
 from senderscore_nb.sources.emails.people import read_people
@@ -67,7 +68,7 @@ def read_emails(
     mails = open_mails(paths, progress)
     how = Typing(rules, timezone, people.aliases)
     try:
-        built = rebuild(mails.frame, mails.whole, how, people, progress)
+        built = rebuild(mails.mails, how, people, progress)
     except pl.exceptions.ComputeError as error:
         # A file is read while it is worked on, so what is wrong in its midst is found here.
         raise unreadable(", ".join(file.name for file in mails.files), error) from None
@@ -124,4 +125,5 @@ def reconstruct(
         frame.drop(ROW, strict=False).with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
     )
     count = int(frame.select(pl.len()).collect(engine="streaming").item())
-    return rebuild(frame, count, Typing(rules, timezone, people.aliases), people)
+    piece = Piece(frame, count, sliced=isinstance(mails, pl.DataFrame))
+    return rebuild(Batches((piece,)), Typing(rules, timezone, people.aliases), people)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -13,6 +13,7 @@ _LONGEST = 320
 _ONE = r"^[^@\s<>;,\x22]+@[^@\s<>;,\x22]+$"
 _ANY = r"[^\s<>;,:\x22'()\[\]]*@[^\s<>;,:\x22'()\[\]]*"
 _ODD = r"[<>;,+:\x22\s]"
+_PLAIN = r"^[a-z0-9._=-]+@[a-z0-9.-]+$"
 _PLUS = r"\+[^@]*@"
 _DAEMON = (
     r"^(mailer-daemon|mailerdaemon|mail-daemon|postmaster|bounces?|double-bounce)([+=.-][^@]*)?@"
@@ -27,7 +28,11 @@ def addresses(values: pl.Series, *, plus: bool, aliases: Aliases) -> pl.Series:
     >>> addresses(pl.Series(["Jo <Jo+x@B.example>", "nobody"]), plus=True, aliases={}).to_list()
     ['jo@b.example', None]
     """
-    text = values.cast(pl.String).str.to_lowercase().str.strip_chars()
+    return _where_odd(values, lambda odd: _addresses(odd, plus=plus, aliases=aliases), aliases)
+
+
+def _addresses(values: pl.Series, *, plus: bool, aliases: Aliases) -> pl.Series:
+    text = values.str.to_lowercase().str.strip_chars()
     odd = text.str.contains(_ODD).fill_null(value=False)
     if odd.any():
         lists = _listed(text.filter(odd), plus=plus)
@@ -41,7 +46,24 @@ def address_lists(values: pl.Series, *, plus: bool, aliases: Aliases) -> pl.Seri
 
     Between addresses stand `;`, `,` or space; names before `<address>` are passed over.
     """
-    text = values.cast(pl.String).str.to_lowercase().str.strip_chars()
+    return _where_odd(values, lambda odd: _address_lists(odd, plus=plus, aliases=aliases), aliases)
+
+
+def _where_odd(
+    values: pl.Series, function: Callable[[pl.Series], pl.Series], aliases: Aliases
+) -> pl.Series:
+    """A function of those texts that are more than one address as it is compared."""
+    text = values.cast(pl.String)
+    plain = text.str.contains(_PLAIN) & (text.str.len_bytes() <= _LONGEST)
+    odd = (~plain).fill_null(value=False).arg_true()
+    if len(odd) == len(text):
+        return function(text)
+    known = _canonical(text, aliases)
+    return known.scatter(odd, function(text.gather(odd))) if len(odd) else known
+
+
+def _address_lists(values: pl.Series, *, plus: bool, aliases: Aliases) -> pl.Series:
+    text = values.str.to_lowercase().str.strip_chars()
     good = text.str.contains(_ONE) & (text.str.len_bytes() <= _LONGEST)
     plain = good & ~text.str.contains(_ODD)
     odd = (text.is_not_null() & ~plain).fill_null(value=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from senderscore_nb.sources.emails.files import ROW
+from senderscore_nb.sources.emails.replies import by_kind
 from senderscore_nb.sources.emails.store import Store
 from senderscore_nb.sources.emails.typed import (
     AUTOMATIC,
@@ -38,14 +39,18 @@ _UNMATCHED = {
 _OWN = "incoming, from a sender of the account"
 
 
-def fates_of(store: Store, matched: pl.DataFrame, senders: pl.Series, older: int) -> pl.DataFrame:
+def fates_of(
+    store: Store, answering: pl.DataFrame, rest: pl.DataFrame, matched: pl.DataFrame,
+    senders: pl.Series,
+) -> pl.DataFrame:  # fmt: skip
     """`fate`, `what`, `mails`; the mails add up to all that were read and have columns.
 
     Args:
         store: The typed mail.
+        answering: Incoming mail that may belong to an enrollment.
+        rest: As `replies.answering` counts the rest of it.
         matched: As `replies.match` returns it.
         senders: The addresses that mail of sequences is sent from.
-        older: How many mails were older copies.
     """
     rows: list[tuple[str, str, int]] = []
     for kind, mails in store.kinds.select("kind", "mails").sort("kind").iter_rows():
@@ -55,28 +60,19 @@ def fates_of(store: Store, matched: pl.DataFrame, senders: pl.Series, older: int
             rows.append(("ignored", IGNORED[kind], mails))
         elif kind in REJECTED_KINDS:
             rows.append(("rejected", REJECTED_KINDS[kind][0], mails))
-    rows += _incoming(store.incoming, matched, senders)
-    if older:
-        rows.append(("ignored", IGNORED[OLDER], older))
+    used = pl.col(ROW).is_in(matched[ROW].implode())
+    found = answering.filter(used).group_by("kind").len().sort("kind")
+    rows += [("used", _USED[kind], mails) for kind, mails in found.iter_rows()]
+    rows += _ignored(pl.concat([by_kind(answering.filter(~used), senders), rest]))
+    if store.older:
+        rows.append(("ignored", IGNORED[OLDER], store.older))
     return pl.DataFrame(rows, schema=FATES, orient="row")
 
 
-def _incoming(
-    incoming: pl.DataFrame, matched: pl.DataFrame, senders: pl.Series
-) -> list[tuple[str, str, int]]:
-    used = pl.col(ROW).is_in(matched[ROW].implode())
-    own = pl.col("sender").is_in(senders.implode()).fill_null(value=False)
-    counts = (
-        incoming.select("kind", used.alias("used"), own.alias("own"))
-        .group_by("kind", "used", "own")
-        .agg(pl.len().cast(pl.Int64).alias("mails"))
-        .sort("kind", "used", "own")
-    )
-    totals: dict[tuple[str, str], int] = {}
-    for kind, is_used, is_own, mails in counts.iter_rows():
-        if is_used:
-            said = ("used", _USED[kind])
-        else:
-            said = ("ignored", _OWN if is_own else _UNMATCHED[kind])
+def _ignored(counts: pl.DataFrame) -> list[tuple[str, str, int]]:
+    """Incoming mail of no enrollment, by what is said of it."""
+    totals: dict[str, int] = {}
+    for kind, own, mails in counts.sort("kind", "own").iter_rows():
+        said = _OWN if own else _UNMATCHED[kind]
         totals[said] = totals.get(said, 0) + mails
-    return [(fate, what, mails) for (fate, what), mails in totals.items()]
+    return [("ignored", what, mails) for what, mails in totals.items()]

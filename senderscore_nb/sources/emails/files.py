@@ -11,6 +11,7 @@ import polars as pl
 
 from senderscore_nb.errors import ReadError
 from senderscore_nb.sources.delimited import broken_rows, read_delimited, unique
+from senderscore_nb.sources.emails.batches import Batches, Piece
 from senderscore_nb.sources.emails.columns import find_columns
 from senderscore_nb.sources.raw import ENDINGS, RawTable, find_files, read_raw, refuse_hidden
 from senderscore_nb.sources.reading import REJECTED, SourceFile
@@ -27,25 +28,20 @@ _HEAD = 1 << 20
 
 @dataclass(frozen=True)
 class MailFiles:
-    """Files that are scanned together.
+    """Files that are read together.
 
     Attributes:
-        frame: The mail columns that the files have (`columns.MAIL`), as they stand there, and
+        mails: The mail columns that the files have (`columns.MAIL`), as they stand there, and
             `row`.
         files: The files.
         broken: Rows that have no columns: `file`, `line`, `reason`, `row`.
         sources: What the rows of each file are: its scan with the file's own headers.
     """
 
-    frame: pl.LazyFrame
+    mails: Batches
     files: tuple[SourceFile, ...]
     broken: pl.DataFrame
     sources: tuple[Source, ...]
-
-    @property
-    def whole(self) -> int:
-        """Mails in the frame."""
-        return sum(source.rows for source in self.sources)
 
     def as_read(self, reasons: pl.DataFrame) -> pl.DataFrame:
         """Rejected mails with file, line and the text that they had.
@@ -63,13 +59,17 @@ class MailFiles:
 
 @dataclass(frozen=True)
 class Source:
-    """One file's rows: numbered from `first` on, by `line` where that is known."""
+    """One file's rows: numbered from `first` on, by `line` where that is known.
+
+    `sliced`: any stretch of them can be read without what comes before.
+    """
 
     path: str
     scan: pl.LazyFrame
     first: int
     rows: int
     lines: pl.Series | None
+    sliced: bool
 
     @property
     def last(self) -> int:
@@ -113,7 +113,8 @@ def open_mails(
         names = unique(opened.headers)
         scan = opened.scan.with_row_index(ROW, offset=first)
         scan = scan.with_columns(pl.col(ROW).cast(pl.Int64))
-        source = Source(str(path), scan, first, opened.rows, opened.lines)
+        sliced = opened.form != "csv" or opened.lines is not None
+        source = Source(str(path), scan, first, opened.rows, opened.lines, sliced)
         sources.append(source)
         frames.append(
             scan.select(ROW, *(pl.col(names[i]).alias(column) for column, i in places.items()))
@@ -121,8 +122,11 @@ def open_mails(
         broken.append(opened.broken.with_columns(file=pl.lit(str(path))).select(list(REJECTED)))
         files.append(_described(path, opened, places))
         first += opened.rows
-    frame = frames[0] if len(frames) == 1 else pl.concat(_alike(frames), how="diagonal")
-    return MailFiles(frame, tuple(files), pl.concat(broken), tuple(sources))
+    pieces = (
+        Piece(frame, source.rows, source.sliced)
+        for frame, source in zip(_alike(frames), sources, strict=True)
+    )
+    return MailFiles(Batches(tuple(pieces)), tuple(files), pl.concat(broken), tuple(sources))
 
 
 @dataclass(frozen=True)

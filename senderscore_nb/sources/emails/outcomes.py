@@ -62,7 +62,7 @@ def judged(
     """When and why each enrollment ended, and whether it was answered or returned.
 
     Args:
-        segments: `Segments.frame`.
+        segments: `Segments.frame`, with texts in place of numbers.
         events: As `happened` returns it.
         as_of: The last instant that is known of.
         rules: Gap and settling.
@@ -71,8 +71,7 @@ def judged(
         The segments with `replied`, `bounced`, `out_of_office`, `bounce_type`, `ended_at`,
         `end_reason`.
     """
-    rows = segments.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
-    rows = rows.join(events, on="place", how="left", maintain_order="left")
+    rows = segments.join(events, on="place", how="left", maintain_order="left")
     last, kind = pl.col("last_at"), pl.col("last_kind")
     open_until = last + microseconds(rules.gap_days)
     returned = pl.when(kind == BOUNCED).then(last)
@@ -110,10 +109,10 @@ def judged(
 def enrollments(
     rows: pl.DataFrame, zone: str, people: People, main_owner: pl.DataFrame
 ) -> pl.DataFrame:
-    """Enrollments of the contract, sorted by day and id.
+    """Enrollments of the contract.
 
     Args:
-        rows: As `judged` returns them.
+        rows: As `judged` returns them; all those of a recipient.
         zone: The account's time zone: days and hours are there.
         people: Owners.
         main_owner: `sender`, `main_owner`: the owner that an address is most often seen with.
@@ -132,9 +131,7 @@ def enrollments(
         inferred=pl.lit(value=True),
     )
     rows = rows.with_columns(mailbox_provider=endings.mailbox_provider())
-    return rows.select(pl.col(n).cast(COLUMNS[n]) for n in ENROLLMENT).sort(
-        "enrolled_on", "enrollment_id"
-    )
+    return rows.select(pl.col(n).cast(COLUMNS[n]) for n in ENROLLMENT)
 
 
 def _with_users(rows: pl.DataFrame, people: People, main_owner: pl.DataFrame) -> pl.DataFrame:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from senderscore_nb.sources.emails.copies import older_copies
+from senderscore_nb.sources.emails.batches import Batches
+from senderscore_nb.sources.emails.cuts import Cuts, cut_parts, main_owners
 from senderscore_nb.sources.emails.fates import fates_of
-from senderscore_nb.sources.emails.files import ROW
 from senderscore_nb.sources.emails.outcomes import enrollments, happened, judged
 from senderscore_nb.sources.emails.people import People
-from senderscore_nb.sources.emails.replies import Mailbox, match
-from senderscore_nb.sources.emails.rules import MINUTE, EmailRules
-from senderscore_nb.sources.emails.segments import EVENT, KEY, Segments, cut
+from senderscore_nb.sources.emails.replies import Mailbox, answering, match
+from senderscore_nb.sources.emails.results import Results
+from senderscore_nb.sources.emails.rules import EmailRules
+from senderscore_nb.sources.emails.segments import FRAME
 from senderscore_nb.sources.emails.store import Store, stored
-from senderscore_nb.sources.emails.typed import (
-    NOTICE,
-    REPLY,
-    Typing,
-    reasons,
-    typed,
-)
+from senderscore_nb.sources.emails.typed import REPLY, Typing, reasons
+from senderscore_nb.sources.emails.words import CODE
 
 Say = Callable[[str], None]
 
@@ -50,116 +46,65 @@ class Rebuilt:
     again: int
 
 
-def rebuild(
-    mails: pl.LazyFrame, count: int, how: Typing, people: People, say: Say | None = None
-) -> Rebuilt:
+def rebuild(mails: Batches, how: Typing, people: People, say: Say | None = None) -> Rebuilt:
     """Enrollments from mail.
 
     Args:
         mails: Some or all columns of `columns.MAIL`, and `row`.
-        count: How many there are.
         how: Rules, zone and aliases.
         people: Owners.
         say: Called with a line about each step.
     """
     tell = say or (lambda _: None)
-    tell(f"Looking for copies among {count:,} mails …")
-    older = older_copies(mails, how)
-    kept = mails.join(older.lazy(), on=ROW, how="anti") if older.height else mails
-    tell("Reading the mails …")
-    with stored(typed(kept, how), count - older.height, people.owners) as store:
-        tell("Grouping outgoing mail …")
-        segments = _together(
-            cut(part.collect(engine="streaming"), how.rules) for part in store.parts
-        )
-        senders = segments.frame["sender"].unique()
+    with stored(mails, how, people.owners, tell) as store:
+        cuts = cut_parts(store, how.rules, tell)
         tell("Matching incoming mail …")
-        box = Mailbox.of(store.incoming)
-        matched = match(box, segments, senders, how.rules)
-        again = _cut_again(store, segments, matched, how.rules)
-        if again is not None:
-            segments = again
-            matched = match(box, segments, senders, how.rules)
-        known = _Known.of(mails, store, how.rules)
-        rows = judged(
-            segments.frame, happened(matched, store.incoming), known.as_of or 0, how.rules
-        )
-        tell("Writing enrollments …")
-        found = enrollments(rows, how.zone, people, _main_owner(segments.frame))
+        senders = cuts.senders
+        incoming, rest = answering(store.incoming, cuts.recipients, cuts.in_threads, senders)
+        cuts, matched = _matched(cuts, incoming, senders, how.rules)
+        known = _Known.of(store, how.rules)
+        events = happened(matched, incoming)
+        results, main_owner = Results.within(store), main_owners(cuts)
+        for part, segments in enumerate(cuts.final()):
+            of = f", part {part + 1} of {store.number}" if store.number > 1 else ""
+            tell(f"Writing enrollments{of} …")
+            rows = judged(_spelled(segments, store), events, known.as_of or 0, how.rules)
+            results.add(enrollments(rows, how.zone, people, main_owner))
+        found = results.whole()
         return Rebuilt(
             enrollments=known.told(found),
-            fates=fates_of(store, matched, senders, older.height),
-            rejected=reasons(mails, store.rejected),
+            fates=fates_of(store, incoming, rest, matched, senders),
+            rejected=reasons(mails.frame, store.rejected),
             as_of=known.as_of,
             incoming_known=known.incoming,
             bounces_known=known.bounces,
-            again=found.height - segments.frame.select(KEY).n_unique() if found.height else 0,
+            again=found.height - cuts.keys,
         )
 
 
-def _together(parts: Iterable[Segments]) -> Segments:
-    frames, threads, places = [], [], 0
-    for part in parts:
-        frames.append(part.frame)
-        threads.append(part.threads.with_columns(pl.col("place") + places))
-        places += part.frame.height
-    return Segments(pl.concat(frames), pl.concat(threads))
+def _matched(
+    cuts: Cuts, incoming: pl.DataFrame, senders: pl.Series, rules: EmailRules
+) -> tuple[Cuts, pl.DataFrame]:
+    """The stretches with those cut that go on after a reply or a notice, and whose each mail is."""
+    box = Mailbox.of(incoming)
+    addresses, threads = box.addresses, box.threads
+    matched = pl.DataFrame()
+    for turn in range(2):
+        near = cuts.candidates(addresses, threads)
+        sender = cuts.store.words.texts(near.frame["sender"])
+        matched = match(box, replace(near, frame=near.frame.with_columns(sender)), senders, rules)
+        if turn == 0:
+            redone = cuts.cut_again(near.frame, matched, incoming, rules)
+            if not redone:
+                break
+            cuts = replace(cuts, redone=redone)
+    return cuts, matched
 
 
-def _cut_again(
-    store: Store, segments: Segments, matched: pl.DataFrame, rules: EmailRules
-) -> Segments | None:
-    """The stretches with those cut that go on after a reply or a notice; None where none does."""
-    race = round(rules.race_minutes * MINUTE)
-    ends = store.incoming.filter(pl.col("kind").is_in([REPLY, NOTICE])).select("row", "at")
-    events = matched.join(ends, on="row").select("place", "at")
-    numbered = segments.frame.select(*KEY, "last_at").with_row_index("place")
-    numbered = numbered.with_columns(pl.col("place").cast(pl.Int64))
-    keyed = events.join(numbered, on="place")
-    # What comes back of an enrollment ends that one, and not a later one of the same key.
-    inside = keyed.filter(pl.col("last_at") > pl.col("at") + race)
-    if inside.is_empty():
-        return None
-    torn, own = inside.select(KEY).unique(), inside.select(*KEY, pl.col("at").alias(EVENT))
-    redone = [
-        cut(_with_events(mails, own, race), rules)
-        for part in store.parts
-        if (mails := _of(part, torn)).height
-    ]
-    whole = numbered.join(torn, on=KEY, how="anti").sort("place")["place"]
-    new = pl.DataFrame({"old": whole}).with_row_index("place")
-    threads = segments.threads.rename({"place": "old"}).join(new, on="old")
-    threads = threads.select(pl.col("place").cast(pl.Int64), "thread_id", "thread_at")
-    return _together([Segments(segments.frame[whole], threads), *redone])
-
-
-def _of(part: pl.LazyFrame, keys: pl.DataFrame) -> pl.DataFrame:
-    return part.join(keys.lazy(), on=KEY, how="semi").collect(engine="streaming")
-
-
-def _with_events(mails: pl.DataFrame, events: pl.DataFrame, race: int) -> pl.DataFrame:
-    """Mails with the last event that came early enough before each."""
-    late = events.with_columns(__at=pl.col(EVENT) + race).sort("__at")
-    return (
-        mails.sort("at")
-        .join_asof(
-            late, left_on="at", right_on="__at", by=list(KEY), strategy="backward",
-            allow_exact_matches=False, check_sortedness=False,
-        )
-        .drop("__at", strict=False)
-    )  # fmt: skip
-
-
-def _main_owner(frame: pl.DataFrame) -> pl.DataFrame:
-    """The owner that each sender's mail mostly has."""
-    return (
-        frame.drop_nulls("owner_id")
-        .group_by("sender", "owner_id")
-        .agg(pl.len().alias("n"))
-        .sort("sender", "n", "owner_id", descending=[False, True, False])
-        .unique("sender", keep="first", maintain_order=True)
-        .select("sender", pl.col("owner_id").alias("main_owner"))
-    )
+def _spelled(segments: pl.DataFrame, store: Store) -> pl.DataFrame:
+    """Stretches with texts in place of numbers."""
+    coded = [name for name, dtype in FRAME.items() if dtype == CODE]
+    return segments.with_columns(store.words.texts(segments[name]) for name in coded)
 
 
 @dataclass(frozen=True)
@@ -171,7 +116,7 @@ class _Known:
     bounces: bool
 
     @classmethod
-    def of(cls, mails: pl.LazyFrame, store: Store, rules: EmailRules) -> _Known:
+    def of(cls, store: Store, rules: EmailRules) -> _Known:
         kinds = store.kinds
         mute = pl.col("kind").is_in([21, 23, 25]) | pl.col("kind").is_between(30, 39)
         telling = kinds.filter(~mute)
@@ -180,11 +125,7 @@ class _Known:
         if rules.as_of is not None:
             as_of = int(rules.as_of.timestamp() * 1_000_000)
         incoming = kinds.filter(pl.col("kind").is_between(REPLY, 19) | (pl.col("kind") == 26))
-        status = False
-        if "status" in mails.collect_schema().names():
-            text = pl.col("status").cast(pl.String).str.strip_chars()
-            status = bool(mails.select((text != "").any()).collect(engine="streaming").item())
-        return cls(as_of, bool(incoming["mails"].sum()), status)
+        return cls(as_of, bool(incoming["mails"].sum()), store.has_status)
 
     def told(self, found: pl.DataFrame) -> pl.DataFrame:
         """Enrollments with what the mails cannot tell as null."""

@@ -11,9 +11,14 @@ from senderscore_nb.sources.emails.addresses import SEPARATOR
 from senderscore_nb.sources.emails.matching import NEVER, latest_open
 from senderscore_nb.sources.emails.rules import EmailRules, microseconds
 from senderscore_nb.sources.emails.segments import Segments
+from senderscore_nb.sources.emails.sieve import Sieve, hashes
+from senderscore_nb.sources.emails.spool import Spool
 from senderscore_nb.sources.emails.typed import NOTICE
 
 MATCHED = pl.Schema({"row": pl.Int64(), "place": pl.Int64(), "by_thread": pl.Boolean()})
+
+
+UNANSWERED = pl.Schema({"kind": pl.UInt8(), "own": pl.Boolean(), "mails": pl.Int64()})
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,16 @@ class Mailbox:
     notices: pl.DataFrame
     to: pl.DataFrame
     named: pl.DataFrame
+
+    @property
+    def addresses(self) -> Sieve:
+        """Whose enrollment a mail may belong to by its address."""
+        return Sieve.of([hashes(self.letters["sender"]), hashes(self.named["named"])])
+
+    @property
+    def threads(self) -> Sieve:
+        """The threads that there is incoming mail in."""
+        return Sieve.of([hashes(m["thread_id"].drop_nulls()) for m in (self.letters, self.notices)])
 
     @classmethod
     def of(cls, incoming: pl.DataFrame) -> Mailbox:
@@ -58,15 +73,14 @@ def match(box: Mailbox, segments: Segments, senders: pl.Series, rules: EmailRule
 
     Args:
         box: Incoming mail.
-        segments: What it may belong to.
+        segments: What it may belong to, with senders as texts.
         senders: The addresses that mail of sequences is sent from.
         rules: The windows.
 
     Returns:
         `row`, `place` in the segments, `by_thread`.
     """
-    frame = segments.frame.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
-    frame = frame.select(
+    frame = segments.frame.select(
         "place", "sender", "recipient", "first_at", "first_id", "last_at",
         pl.col("first_at").alias("opens_at"),
     )  # fmt: skip
@@ -77,6 +91,38 @@ def match(box: Mailbox, segments: Segments, senders: pl.Series, rules: EmailRule
     parts += _letters(box, frame, threads, senders, rules)
     parts += _notices(box, frame, threads, senders, rules)
     return pl.concat(parts)
+
+
+def answering(
+    incoming: Spool, recipients: Sieve, threads: Sieve, senders: pl.Series
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Incoming mail that may belong to an enrollment, and how much there is of the rest.
+
+    Args:
+        incoming: The columns of `store.INCOMING`.
+        recipients: Who got mail.
+        threads: In which threads there is mail.
+        senders: The addresses that mail of sequences is sent from.
+
+    Returns:
+        Its rows; and of the rest, which is not held, `kind`, whether the sender is one of the
+        account's (`own`), and `mails`.
+    """
+    kept = [pl.DataFrame(schema=incoming.schema)]
+    rest = [pl.DataFrame(schema=UNANSWERED)]
+    for mails in incoming.frames():
+        near = threads.passes(mails["thread_id"]) | recipients.passes(mails["sender"])
+        near |= mails["kind"] == NOTICE
+        kept.append(mails.filter(near))
+        rest.append(by_kind(mails.filter(~near), senders))
+    return pl.concat(kept), pl.concat(rest)
+
+
+def by_kind(incoming: pl.DataFrame, senders: pl.Series) -> pl.DataFrame:
+    """`kind`, `own`, and how many `mails`."""
+    own = pl.col("sender").is_in(senders.implode()).fill_null(value=False)
+    counts = incoming.group_by("kind", own.alias("own")).agg(pl.len().alias("mails"))
+    return counts.select(pl.col(n).cast(t) for n, t in UNANSWERED.items())
 
 
 def _letters(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 
 from senderscore_nb.sources.emails.rules import MINUTE, EmailRules, microseconds
 from senderscore_nb.sources.emails.typed import BOUNCED
+from senderscore_nb.sources.emails.words import CODE, Words
 
 KEY = ("sequence_id", "sender", "recipient")
 """Whose mail belongs together."""
@@ -24,22 +26,35 @@ Flags = npt.NDArray[np.bool_]
 _NEVER = np.iinfo(np.int64).max
 
 
+FRAME = pl.Schema(
+    {
+        "sequence_id": CODE, "sender": CODE, "recipient": pl.String(), "first_id": pl.String(),
+        "first_at": pl.Int64(), "last_at": pl.Int64(), "last_kind": pl.UInt8(),
+        "severity": pl.UInt8(), "template_id": CODE, "contact_id": pl.String(), "owner_id": CODE,
+        "opened": pl.Boolean(), "clicked": pl.Boolean(), "place": pl.Int64(),
+    }
+)  # fmt: skip
+THREADS = pl.Schema({"place": pl.Int64(), "thread_id": pl.String(), "thread_at": pl.Int64()})
+
+
 @dataclass(frozen=True)
 class Segments:
     """Stretches of mail, each one enrollment as far as the mail tells.
 
     Attributes:
-        frame: One row a stretch: `KEY`, `first_id`, `first_at`, `last_at`, `last_kind`,
-            `severity` of the last mail, `template_id` of the first, `contact_id`, `owner_id`
-            (the most frequent), `opened`, `clicked`, `mails`.
-        threads: `place` in the frame, `thread_id`, `thread_at`: its first mail in the thread.
+        frame: One row a stretch (`FRAME`): `KEY`, its first and last mail, `severity` of the last
+            mail, `template_id` of the first, `contact_id`, `owner_id` (the most frequent),
+            `opened`, `clicked`, and its `place` among all stretches.
+        threads: `place`, `thread_id`, `thread_at`: its first mail in the thread.
+        keys: How many keys there are.
     """
 
     frame: pl.DataFrame
     threads: pl.DataFrame
+    keys: int
 
 
-def cut(mails: pl.DataFrame, rules: EmailRules) -> Segments:
+def cut(mails: pl.DataFrame, words: Words, rules: EmailRules, first: int = 0) -> Segments:
     """Cut outgoing mail into stretches.
 
     A new one begins after a gap, after a bounce, with a mail that has the first template of the
@@ -47,46 +62,51 @@ def cut(mails: pl.DataFrame, rules: EmailRules) -> Segments:
 
     Args:
         mails: The columns of `store.OUTGOING`, and perhaps `event`.
+        words: The texts of its numbers.
         rules: Gap and race.
+        first: The place of the first stretch.
     """
     order, same = _order(mails)
     light = mails.select(name for name in (*_LOOKED_AT, EVENT) if name in mails.columns)[order]
     starts = np.flatnonzero(_beginnings(light, same, rules))
-    return Segments(_summed(mails, light, order, starts), _threads(light, starts))
+    frame = _summed(mails, light, order, starts, words)
+    place = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True)
+    frame = frame.with_columns(place.alias("place")).select(FRAME.names())
+    return Segments(frame, _threads(light, starts, first), int(np.count_nonzero(~same)))
 
 
 def _order(mails: pl.DataFrame) -> tuple[Ints, Flags]:
     """Places of the mails by key and time, and where a mail has the key of the one before.
 
-    Which of two keys comes first is all the same, so the key is one number; which of two mails of
-    one instant comes first is decided by their ids.
+    Which of two keys comes first is all the same, so they are ordered by a hash of the key; which
+    of two mails of one instant comes first is decided by their ids.
     """
-    keys = mails.select("at", "mail_id", key=_key(mails)).with_row_index("place")
-    keys = keys[keys.select(pl.arg_sort_by("key", "at")).to_series()]
-    place, key = keys["place"].cast(pl.Int64), keys["key"].to_numpy()
-    twin = pl.all_horizontal(pl.col(n) == pl.col(n).shift(1) for n in ("key", "at"))
-    twins = keys.select((twin | twin.shift(-1)).fill_null(value=False)).to_series()
-    if twins.any():
-        apart = keys.filter(twins).sort("key", "at", "mail_id")["place"]
-        place = place.scatter(twins.arg_true(), apart.cast(pl.Int64))
-    same = np.concatenate([np.zeros(len(key[:1]), np.bool_), key[1:] == key[:-1]])
-    return place.to_numpy(), same
+    keys = mails.select(*KEY, "at", "mail_id", hash=mails.select(KEY).hash_rows())
+    order, same = _by("hash", keys)
+    if (same != _unchanged(("hash",), keys, order)).any():
+        # Two keys have one hash.
+        keys = keys.with_columns(hash=pl.struct(KEY).rank("dense").cast(pl.UInt64))
+        order, same = _by("hash", keys)
+    twin = same & _unchanged(("at",), keys, order)
+    if twin.any():
+        twins = np.flatnonzero(twin | np.append(twin[1:], False))
+        apart = keys[order[twins]].with_columns(pl.Series("place", order[twins]))
+        order[twins] = apart.sort("hash", "at", "mail_id")["place"].to_numpy()
+    return order, same
 
 
-def _key(mails: pl.DataFrame) -> pl.Series:
-    """The key of each mail as one number."""
-    kind = pl.Categorical(pl.Categories.random())
-    codes = mails.select(pl.col(n).cast(kind).to_physical().cast(pl.UInt64) for n in KEY)
-    number = pl.Series([0], dtype=pl.UInt64).new_from_index(0, mails.height)
-    room = 1
-    for code in codes.iter_columns():
-        values = int(code.max() or 0) + 1  # type: ignore[arg-type]
-        if room * values >= 2**63:
-            number = number.rank("dense").cast(pl.UInt64)
-            room = int(number.max() or 0) + 1  # type: ignore[arg-type]
-        number = number * values + code
-        room *= values
-    return number
+def _by(name: str, keys: pl.DataFrame) -> tuple[Ints, Flags]:
+    order = keys.select(pl.arg_sort_by(name, "at")).to_series().cast(pl.Int64).to_numpy().copy()
+    return order, _unchanged(KEY, keys, order)
+
+
+def _unchanged(names: Sequence[str], keys: pl.DataFrame, order: Ints) -> Flags:
+    """Where a row in an order has the values of the row before."""
+    same = np.arange(len(order)) > 0
+    for name in names:
+        values = keys[name].gather(order)
+        same &= values.eq_missing(values.shift(1)).to_numpy()
+    return same
 
 
 def _beginnings(mails: pl.DataFrame, same: Flags, rules: EmailRules) -> Flags:
@@ -109,7 +129,9 @@ def _again(mails: pl.DataFrame, block: Flags, later: Flags) -> Flags:
     return np.asarray(same & ~block & later, dtype=np.bool_)
 
 
-def _summed(mails: pl.DataFrame, light: pl.DataFrame, order: Ints, starts: Ints) -> pl.DataFrame:
+def _summed(
+    mails: pl.DataFrame, light: pl.DataFrame, order: Ints, starts: Ints, words: Words
+) -> pl.DataFrame:
     ends = np.append(starts[1:], len(order)) - 1 if len(starts) else starts
     first, last = mails[order[starts]], light[ends]
     return first.select(
@@ -121,10 +143,9 @@ def _summed(mails: pl.DataFrame, light: pl.DataFrame, order: Ints, starts: Ints)
         mails["severity"].gather(order[ends]).alias("severity"),
         "template_id",
         _first_known(light["contact_id"], starts, ends).alias("contact_id"),
-        _most_frequent(light["owner_id"], starts).alias("owner_id"),
+        _most_frequent(light["owner_id"], starts, words).alias("owner_id"),
         _any(light["opens"], starts).alias("opened"),
         _any(light["clicks"], starts).alias("clicked"),
-        pl.Series("mails", ends - starts + 1, dtype=pl.Int64),
     )
 
 
@@ -138,13 +159,12 @@ def _first_known(values: pl.Series, starts: Ints, ends: Ints) -> pl.Series:
     return values.gather(np.where(found <= ends, found, starts))
 
 
-def _most_frequent(values: pl.Series, starts: Ints) -> pl.Series:
+def _most_frequent(values: pl.Series, starts: Ints, words: Words) -> pl.Series:
     """The most frequent value of each stretch; of equally frequent ones the first in order."""
     if not len(starts):
         return values.clear()
-    codes = values.rank("dense").cast(pl.Int64).fill_null(0).to_numpy()
-    words = values.unique().sort(nulls_last=False)
-    has_null = bool(values.null_count())
+    ranks, known = words.ranks(values)
+    codes = (ranks.cast(pl.Int64) + 1).fill_null(0).to_numpy()
     top = np.maximum.reduceat(codes, starts)
     low = np.minimum.reduceat(np.where(codes > 0, codes, _NEVER), starts)
     torn = np.flatnonzero((low < top) & (top > 0))
@@ -159,9 +179,7 @@ def _most_frequent(values: pl.Series, starts: Ints) -> pl.Series:
             .unique("n", keep="first", maintain_order=True)
         )
         top[counts["n"].to_numpy()] = counts["c"].to_numpy()
-    # Without a null the words begin at code 1, with one they begin with the null at code 0.
-    places = pl.Series(top if has_null else np.where(top > 0, top - 1, 0))
-    return words.gather(places)
+    return known.gather(pl.Series(top - 1).set(pl.Series(top == 0), None))
 
 
 def _any(values: pl.Series, starts: Ints) -> pl.Series:
@@ -174,13 +192,12 @@ def _any(values: pl.Series, starts: Ints) -> pl.Series:
     return result.set(pl.Series((high < 1) & (low < 0)), None)
 
 
-def _threads(mails: pl.DataFrame, starts: Ints) -> pl.DataFrame:
+def _threads(mails: pl.DataFrame, starts: Ints, first: int) -> pl.DataFrame:
     begins = np.zeros(mails.height, dtype=np.bool_)
     begins[starts] = True
-    place = np.cumsum(begins) - 1
+    place = np.cumsum(begins) - 1 + first
     thread = mails["thread_id"]
     other = (thread != thread.shift(1)).fill_null(value=True).to_numpy()
     kept = pl.Series(begins | other, dtype=pl.Boolean) & thread.is_not_null()
-    return pl.DataFrame(
-        {"place": pl.Series(place, dtype=pl.Int64), "thread_id": thread, "thread_at": mails["at"]}
-    ).filter(kept)
+    rows = {"place": place, "thread_id": thread, "thread_at": mails["at"]}
+    return pl.DataFrame(rows, schema=THREADS).filter(kept)

@@ -20,6 +20,7 @@ from senderscore_nb.sources.emails.columns import MAIL
 from senderscore_nb.sources.emails.files import ROW
 from senderscore_nb.sources.emails.instants import instants
 from senderscore_nb.sources.emails.rules import EmailRules
+from senderscore_nb.sources.emails.words import once_each
 from senderscore_nb.sources.endings import BLOCKED
 from senderscore_nb.sources.parse import clean
 
@@ -82,7 +83,7 @@ class Typing:
     def one(self, name: str) -> pl.Expr:
         """The address in a column."""
         plus, aliases = self.rules.plus_addressing, self.aliases
-        return _by_series(name, lambda s: addresses(s, plus=plus, aliases=aliases), pl.String())
+        return _few(name, lambda s: addresses(s, plus=plus, aliases=aliases))
 
     def many(self, name: str) -> pl.Expr:
         """The addresses in a column, joined."""
@@ -114,11 +115,12 @@ def typed(mails: pl.LazyFrame, how: Typing) -> pl.LazyFrame:
     """
     have = mails.collect_schema().names()
     mails = mails.with_columns(pl.lit(None, pl.String).alias(n) for n in MAIL if n not in have)
-    texts = ("mail_id", "sequence_id", "template_id", "thread_id", "owner_id", "contact_id")
-    words = ("direction", "status", "out_of_office")
+    texts, few = ("mail_id", "thread_id", "contact_id"), ("sequence_id", "template_id", "owner_id")
+    folds = {"direction": _upper, "status": _upper, "out_of_office": _lower}
     plain = mails.with_columns(
         *(_by_series(name, clean, pl.String()) for name in texts),
-        *(_word(name) for name in words),
+        *(_few(name, clean) for name in few),
+        *(_few(name, fold) for name, fold in folds.items()),
         *(_count(name) for name in ("opens", "clicks")),
         *(pl.col(name).cast(pl.String) for name in ("bounce_message", "subject", "text")),
         instant=how.instant("at"),
@@ -149,10 +151,19 @@ def _by_series(
     return pl.col(name).map_batches(function, return_dtype=dtype, is_elementwise=True)
 
 
-def _word(name: str) -> pl.Expr:
-    text = pl.col(name).cast(pl.String).str.strip_chars()
-    folded = text.str.to_lowercase() if name == "out_of_office" else text.str.to_uppercase()
-    return pl.when(folded != "").then(folded).alias(name)
+def _few(name: str, function: Callable[[pl.Series], pl.Series]) -> pl.Expr:
+    """A function of a column in which few texts differ."""
+    return _by_series(name, lambda values: once_each(values, function), pl.String())
+
+
+def _upper(values: pl.Series) -> pl.Series:
+    text = values.cast(pl.String).str.strip_chars().str.to_uppercase()
+    return text.set(text == "", None)
+
+
+def _lower(values: pl.Series) -> pl.Series:
+    text = values.cast(pl.String).str.strip_chars().str.to_lowercase()
+    return text.set(text == "", None)
 
 
 def _count(name: str) -> pl.Expr:
