@@ -13,7 +13,23 @@ import pytest
 from senderscore_nb.errors import PullError
 from senderscore_nb.sources.hubspot import describe_pull
 from senderscore_nb.sources.hubspot.mails import COLUMNS
-from tests.hubspot_portal import DAY, START, Account, Portal, iso, serving, some_mails
+from senderscore_nb.sources.hubspot.store import newest
+from tests.hubspot_portal import DAY, SCOPES, START, Account, Portal, iso, serving, some_mails
+
+
+class Interrupting:
+    """Somebody presses Ctrl-C when the second window has come."""
+
+    come = 0
+
+    def say(self, line: str) -> None: ...
+
+    def expect(self, mails: int) -> None: ...
+
+    def advance(self, mails: int) -> None:
+        self.come += 1
+        if self.come == 2:
+            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +94,8 @@ def test_windows_hold_no_more_than_a_query_finds_and_nothing_is_paged_by_place(
 def test_more_mails_of_one_millisecond_than_a_query_finds(account: Account) -> None:
     account.portal.most = 20
     for i in range(95):
-        account.portal.put(str(i + 1), START + 7, created=START)
+        account.portal.put(str(i + 100), START + 7, created=START)
+        account.portal.put(str(i + (1000 if i % 2 else 1)), START + 8 + i, created=START)
     account.pull(window=20, page=6)
     assert account.pulled() == account.theirs()
 
@@ -260,6 +277,30 @@ def test_texts_that_no_file_could_hold(account: Account) -> None:
     account.pull()
     assert account.mails()["hs_object_id"].to_list() == ["1", "12345678901234567"]
     assert "half" in account.mails()["hs_email_subject"][0]
+
+
+def test_of_copies_the_one_modified_last_counts_whenever_it_came() -> None:
+    rows = [("9", "2026-03-02T08:00:00.002Z", "new"), ("10", "1772438400000", "x"),
+            ("9", "2026-03-02T08:00:00.001Z", "old"), ("10", "1772438400000", "y")]  # fmt: skip
+    frame = pl.DataFrame(
+        [{"hs_object_id": i, "hs_lastmodifieddate": at, "hs_email_status": s} for i, at, s in rows]
+    )
+    missing = [pl.lit(None, pl.String).alias(c) for c in COLUMNS if c not in frame.columns]
+    found = newest(frame.with_columns(missing))
+    assert found.select("hs_object_id", "hs_email_status").rows() == [("9", "new"), ("10", "y")]
+
+
+def test_parts_of_a_pull_that_was_broken_off_are_kept_before_a_full_one(account: Account) -> None:
+    account.portal.most = 10
+    some_mails(account.portal, 30)
+    with pytest.raises(KeyboardInterrupt):
+        account.pull(page=5, window=10, watch=Interrupting())
+    assert account.pulled() == {}
+    account.portal.scopes = ()
+    with pytest.raises(PullError):
+        account.pull(full=True)
+    account.portal.scopes = SCOPES
+    assert len(account.pulled()) == 18
 
 
 def test_an_account_without_mails(account: Account) -> None:

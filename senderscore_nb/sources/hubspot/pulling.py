@@ -113,7 +113,6 @@ class Pull:
         left = self._state.run
         if left is not None and self.wish.full and not left.full:
             left = None
-            self._fold()
         if left is not None:
             self.watch.say("An earlier pull was broken off; it goes on from there.")
             self._run(left)
