@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.sources.days import known_zone
-from senderscore_nb.sources.emails.batches import Batches, Piece
+from senderscore_nb.sources.emails.batches import ROW, Batches, Piece
 from senderscore_nb.sources.emails.columns import require_columns
-from senderscore_nb.sources.emails.files import ROW, open_mails, unreadable
+from senderscore_nb.sources.emails.files import open_mails, unreadable
 from senderscore_nb.sources.emails.people import read_people
 from senderscore_nb.sources.emails.rebuild import Rebuilt, rebuild
 from senderscore_nb.sources.emails.result import EmailReading, describe_emails
@@ -121,9 +121,7 @@ def reconstruct(
     people = read_people(owners, aliases)
     frame = mails.lazy()
     require_columns(frame.collect_schema().names())
-    frame = (
-        frame.drop(ROW, strict=False).with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
-    )
+    frame = frame.drop(ROW, strict=False)
     count = int(frame.select(pl.len()).collect(engine="streaming").item())
     piece = Piece(frame, count, sliced=isinstance(mails, pl.DataFrame))
     return rebuild(Batches((piece,)), Typing(rules, timezone, people.aliases), people)

@@ -79,14 +79,19 @@ def _address_lists(values: pl.Series, *, plus: bool, aliases: Aliases) -> pl.Ser
 
 def named_in(texts: pl.Series, *, plus: bool, aliases: Aliases) -> pl.Series:
     """The addresses that running text names, joined by `;`; null where there is none."""
-    found = texts.cast(pl.String).str.to_lowercase().str.extract_all(_ANY)
-    trimmed = found.list.eval(pl.element().str.strip_chars(".-_"))
-    return address_lists(trimmed.list.join(SEPARATOR), plus=plus, aliases=aliases)
+    said = texts.is_not_null().arg_true()
+    nothing = pl.repeat(None, len(texts), dtype=pl.String, eager=True)
+    if not len(said):
+        return nothing
+    found = texts.gather(said).cast(pl.String).str.to_lowercase().str.extract_all(_ANY)
+    trimmed = found.list.eval(pl.element().str.strip_chars(".-_")).list.join(SEPARATOR)
+    return nothing.scatter(said, address_lists(trimmed, plus=plus, aliases=aliases))
 
 
 def others(lists: pl.Series, own: pl.Series) -> pl.Series:
     """Joined addresses without the own one, in their order; null where nothing is left."""
-    rest = lists.set((lists == own).fill_null(value=False), None)
+    alone = (lists == own).fill_null(value=False)
+    rest = lists.set(alone, None) if alone.any() else lists
     several = rest.str.contains(SEPARATOR, literal=True).fill_null(value=False).arg_true()
     if not len(several):
         return rest

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+ROW = "row"
+"""The number of a mail among all that are read, from 0 on."""
+
 BATCH = 400_000
 """Mails that are worked on at a time, about."""
 
@@ -18,14 +21,27 @@ class Piece:
     """Mails of one source.
 
     Attributes:
-        frame: Columns of `columns.MAIL`, and `row`.
+        mails: Columns of `columns.MAIL`.
         rows: How many there are.
         sliced: Any stretch of them can be read without reading what comes before it.
+        first: The number of the first of them.
     """
 
-    frame: pl.LazyFrame
+    mails: pl.LazyFrame
     rows: int
     sliced: bool
+    first: int = 0
+
+    @property
+    def frame(self) -> pl.LazyFrame:
+        """All of them, with their number as `row`."""
+        return _numbered(self.mails, self.first)
+
+    def stretch(self, start: int) -> pl.DataFrame:
+        """A batch of them, from a place on."""
+        # The number comes after the cut: before it, the reader would read what is passed over.
+        some = _numbered(self.mails.slice(start, BATCH), self.first + start)
+        return some.collect(engine="streaming")
 
 
 @dataclass(frozen=True)
@@ -58,10 +74,14 @@ class Batches:
                     small = _given(small, take)
             elif piece.sliced:
                 for start in range(0, piece.rows, BATCH):
-                    take(piece.frame.slice(start, BATCH).collect(engine="streaming"))
+                    take(piece.stretch(start))
             else:
                 _streamed(piece.frame, take)
         _given(small, take)
+
+
+def _numbered(mails: pl.LazyFrame, first: int) -> pl.LazyFrame:
+    return mails.with_row_index(ROW, offset=first).with_columns(pl.col(ROW).cast(pl.Int64))
 
 
 def _given(small: Sequence[Piece], take: Take) -> list[Piece]:

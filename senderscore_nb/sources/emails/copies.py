@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from senderscore_nb.sources.emails.files import ROW
+from senderscore_nb.sources.emails.batches import ROW
 from senderscore_nb.sources.emails.sieve import Sieve, hashes
 from senderscore_nb.sources.emails.typed import Typing
 from senderscore_nb.sources.parse import clean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from senderscore_nb.sources.emails.files import ROW
+from senderscore_nb.sources.emails.batches import ROW
 from senderscore_nb.sources.emails.replies import by_kind
 from senderscore_nb.sources.emails.store import Store
 from senderscore_nb.sources.emails.typed import (

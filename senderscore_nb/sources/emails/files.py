@@ -11,13 +11,10 @@ import polars as pl
 
 from senderscore_nb.errors import ReadError
 from senderscore_nb.sources.delimited import broken_rows, read_delimited, unique
-from senderscore_nb.sources.emails.batches import Batches, Piece
+from senderscore_nb.sources.emails.batches import ROW, Batches, Piece
 from senderscore_nb.sources.emails.columns import find_columns
 from senderscore_nb.sources.raw import ENDINGS, RawTable, find_files, read_raw, refuse_hidden
 from senderscore_nb.sources.reading import REJECTED, SourceFile
-
-ROW = "row"
-"""The number of a mail among all that are read, from 0 on."""
 
 WHOLE = 256 * 2**20
 """Text files up to this many bytes are read whole, with every kindness of the reader of exports;
@@ -78,7 +75,8 @@ class Source:
 
     def as_read(self, reasons: pl.DataFrame) -> pl.DataFrame:
         """`REJECTED` for some of its rows."""
-        own = self.scan.join(reasons.lazy(), on=ROW, how="inner").sort(ROW)
+        own = self.scan.with_columns(pl.col(ROW).cast(pl.Int64))
+        own = own.join(reasons.lazy(), on=ROW, how="inner").sort(ROW)
         found = own.collect(engine="streaming")
         texts = found.drop(ROW, "reason").select(pl.all().cast(pl.String, strict=False))
         row = texts.select(pl.struct(pl.all()).struct.json_encode()).to_series()
@@ -112,18 +110,17 @@ def open_mails(
         places = find_columns(opened.headers, where=str(path))
         names = unique(opened.headers)
         scan = opened.scan.with_row_index(ROW, offset=first)
-        scan = scan.with_columns(pl.col(ROW).cast(pl.Int64))
         sliced = opened.form != "csv" or opened.lines is not None
         source = Source(str(path), scan, first, opened.rows, opened.lines, sliced)
         sources.append(source)
         frames.append(
-            scan.select(ROW, *(pl.col(names[i]).alias(column) for column, i in places.items()))
+            opened.scan.select(pl.col(names[i]).alias(column) for column, i in places.items())
         )
         broken.append(opened.broken.with_columns(file=pl.lit(str(path))).select(list(REJECTED)))
         files.append(_described(path, opened, places))
         first += opened.rows
     pieces = (
-        Piece(frame, source.rows, source.sliced)
+        Piece(frame, source.rows, source.sliced, source.first)
         for frame, source in zip(_alike(frames), sources, strict=True)
     )
     return MailFiles(Batches(tuple(pieces)), tuple(files), pl.concat(broken), tuple(sources))

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
-_ROOM = 8
-"""Places for each hash, at least: about one value of eight that is not in the set passes."""
+_ROOM = 16
+"""Places for each hash, at least: fewer than one in sixteen of those not in the set pass."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Spool:
         path = self.folder / f"{part}-{len(files)}.parquet"
         try:
             self.folder.mkdir(exist_ok=True)
-            frame.write_parquet(path, compression="lz4", statistics=self.bounds,
+            frame.write_parquet(path, compression="uncompressed", statistics=self.bounds,
                                 row_group_size=100_000)  # fmt: skip
         except OSError as error:
             raise ReadError(

@@ -14,9 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.sources.emails.addresses import SEPARATOR
-from senderscore_nb.sources.emails.batches import Batches
+from senderscore_nb.sources.emails.batches import ROW, Batches
 from senderscore_nb.sources.emails.copies import copied, newest
-from senderscore_nb.sources.emails.files import ROW
 from senderscore_nb.sources.emails.sieve import Sieve
 from senderscore_nb.sources.emails.spool import Spool, workspace
 from senderscore_nb.sources.emails.typed import BOUNCED, REFUSED, SENT, Typing, typed
@@ -46,6 +45,7 @@ INCOMING = pl.Schema(
 )  # fmt: skip
 
 _CODED = tuple(name for name, dtype in OUTGOING.items() if dtype == CODE)
+_SENT = tuple("recipients" if name == "recipient" else name for name in OUTGOING)
 _LAST_OUTGOING, _LAST_INCOMING = REFUSED, 19
 _KINDS = pl.Schema({"kind": pl.UInt8(), "mails": pl.Int64(), "newest": pl.Int64()})
 _REJECTED = pl.Schema({ROW: pl.Int64(), "kind": pl.UInt8()})
@@ -184,7 +184,7 @@ class _Sorting:
             return
         kind = pl.col("kind")
         read = typed(mails.lazy(), self.how).collect()
-        sent = _one_a_recipient(read.filter(kind <= _LAST_OUTGOING), self.by_owner)
+        sent = _one_a_recipient(read, self.by_owner)
         rest = read.filter(kind > _LAST_OUTGOING)
         self.kinds += [_counted(sent.filter("lead")), _counted(rest)]
         self.rejected.append(rest.filter(kind >= 30).select(_REJECTED.names()))
@@ -209,23 +209,25 @@ def _spool(folder: Path | None, name: str, schema: pl.Schema, *, bounds: bool = 
     return Spool(None if folder is None else folder / name, schema, bounds)
 
 
-def _one_a_recipient(sent: pl.DataFrame, by_owner: dict[str, str]) -> pl.DataFrame:
-    """One row a recipient of outgoing mail; `lead` is the first row of a mail."""
+def _one_a_recipient(mails: pl.DataFrame, by_owner: dict[str, str]) -> pl.DataFrame:
+    """One row a recipient of the outgoing among some mails; `lead` is the first row of a mail."""
     owner = pl.when(pl.col("sender").is_null()).then("owner_id")
     email = pl.lit(None, pl.String)
     if by_owner:
         email = owner.replace_strict(by_owner, default=None, return_dtype=pl.String)
-    sent = sent.with_columns(sender=pl.coalesce("sender", email, "owner " + owner))
-    several = sent["recipients"].str.contains(SEPARATOR, literal=True)
-    alone = sent.filter(~several).with_columns(
-        pl.col("recipients").alias("recipient"), lead=pl.lit(value=True)
-    )
+    outgoing = mails["kind"] <= _LAST_OUTGOING
+    several = outgoing & mails["recipients"].str.contains(SEPARATOR, literal=True)
+    several = several.fill_null(value=False)
+    alone = mails.select(_SENT).filter(outgoing & ~several)
+    alone = alone.with_columns(
+        sender=pl.coalesce("sender", email, "owner " + owner), lead=pl.lit(value=True)
+    ).rename({"recipients": "recipient"})
     if not several.any():
         return alone
     to = pl.col("recipients").str.split(SEPARATOR)
     named = pl.when(pl.col("kind") == BOUNCED).then("named").str.split(SEPARATOR)
     flat = (
-        sent.filter(several)
+        mails.filter(several)
         .with_columns(recipient=to, first=to.list.first(), blamed=named.list.set_intersection(to))
         .explode("recipient")
     )
@@ -234,6 +236,7 @@ def _one_a_recipient(sent: pl.DataFrame, by_owner: dict[str, str]) -> pl.DataFra
         pl.col("recipient")
     )
     flat = flat.with_columns(
+        sender=pl.coalesce("sender", email, "owner " + owner),
         lead=pl.col("first") == pl.col("recipient"),
         kind=pl.when(blamed.fill_null(value=False)).then(pl.lit(SENT, pl.UInt8)).otherwise("kind"),
     ).select(alone.columns)

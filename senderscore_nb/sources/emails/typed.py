@@ -16,8 +16,8 @@ from senderscore_nb.sources.emails.addresses import (
     named_in,
     others,
 )
+from senderscore_nb.sources.emails.batches import ROW
 from senderscore_nb.sources.emails.columns import MAIL
-from senderscore_nb.sources.emails.files import ROW
 from senderscore_nb.sources.emails.instants import instants
 from senderscore_nb.sources.emails.rules import EmailRules
 from senderscore_nb.sources.emails.words import once_each
@@ -129,7 +129,7 @@ def typed(mails: pl.LazyFrame, how: Typing) -> pl.LazyFrame:
         code=pl.col("bounce_code").cast(pl.String).str.extract(r"^\s*([45])[.\d]"),
     )
     plain = plain.with_columns(to=_without_sender(how.rules)).with_columns(
-        kind=pl.coalesce(_rejection(), _kind(how.rules)).cast(pl.UInt8)
+        kind=pl.coalesce(_rejection(), _kind(how.rules), _incoming(how.rules)).cast(pl.UInt8)
     )
     notice, bounced = pl.col("kind") == NOTICE, pl.col("kind") == BOUNCED
     about = pl.struct("kind", "subject", "text", "bounce_message").map_batches(
@@ -253,6 +253,7 @@ def _about(batch: pl.Series) -> pl.Series:
 
 
 def _kind(rules: EmailRules) -> pl.Expr:
+    """What a mail is; null where it is incoming."""
     direction, status = pl.col("direction"), pl.col("status")
     message = pl.col("bounce_message")
     refused = message.str.contains_any(list(BLOCKED), ascii_case_insensitive=True)
@@ -266,31 +267,49 @@ def _kind(rules: EmailRules) -> pl.Expr:
         .when(status.is_in(["SCHEDULED", "SENDING"])).then(21)
         .otherwise(SENT)
     )  # fmt: skip
-    incoming_subject = pl.when(direction == "INCOMING_EMAIL").then("subject")
-    subject = incoming_subject.str.to_lowercase().str.strip_chars_start()
+    return (
+        pl.when(_too_late(rules)).then(25)
+        .when(direction == "FORWARDED_EMAIL").then(22)
+        .when(direction == "DRAFT_EMAIL").then(23)
+        .when(direction == "INCOMING_EMAIL").then(None)
+        .when(pl.col("sequence_id").is_null()).then(20)
+        .otherwise(out)
+    )  # fmt: skip
+
+
+def _incoming(rules: EmailRules) -> pl.Expr:
+    """What an incoming mail is; looked at where a mail is one, for most are not."""
     starts = "|".join(re.escape(begin.lower()) for begin in rules.out_of_office_subjects)
-    says = subject.str.contains(f"^(?:{starts})") if starts else pl.lit(value=False)
-    flag = pl.col("out_of_office")
+    begins = f"^(?:{starts})" if starts else None
+    about = pl.struct("direction", "from_", "subject", "out_of_office")
+    return about.map_batches(
+        lambda batch: _incoming_kinds(batch.struct.unnest(), begins),
+        return_dtype=pl.UInt8(),
+        is_elementwise=True,
+    )
+
+
+def _incoming_kinds(mails: pl.DataFrame, begins: str | None) -> pl.Series:
+    places = (mails["direction"] == "INCOMING_EMAIL").fill_null(value=False).arg_true()
+    found = pl.repeat(None, len(mails), dtype=pl.UInt8, eager=True)
+    if not len(places):
+        return found
+    subject = pl.col("subject").str.to_lowercase().str.strip_chars_start()
+    says = subject.str.contains(begins) if begins else pl.lit(value=False)
+    flag, daemon = pl.col("out_of_office"), is_daemon(pl.col("from_"))
     automatic = (
         pl.when(flag.is_in(_TRUE)).then(pl.lit(value=True))
         .when(flag.is_in(_FALSE)).then(pl.lit(value=False))
         .otherwise(says.fill_null(value=False))
     )  # fmt: skip
     delayed = subject.str.contains(_DELAYED) & ~subject.str.contains(_FAILED)
-    incoming = (
-        pl.when(is_daemon(pl.col("from_")) & delayed.fill_null(value=False)).then(DELAY)
-        .when(is_daemon(pl.col("from_"))).then(NOTICE)
+    kinds = (
+        pl.when(daemon & delayed.fill_null(value=False)).then(DELAY)
+        .when(daemon).then(NOTICE)
         .when(automatic).then(AUTOMATIC)
         .otherwise(REPLY)
-    )  # fmt: skip
-    return (
-        pl.when(_too_late(rules)).then(25)
-        .when(direction == "FORWARDED_EMAIL").then(22)
-        .when(direction == "DRAFT_EMAIL").then(23)
-        .when(direction == "INCOMING_EMAIL").then(incoming)
-        .when(pl.col("sequence_id").is_null()).then(20)
-        .otherwise(out)
-    )  # fmt: skip
+    ).cast(pl.UInt8)  # fmt: skip
+    return found.scatter(places, mails[places].select(kinds).to_series())
 
 
 def _too_late(rules: EmailRules) -> pl.Expr:
