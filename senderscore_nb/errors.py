@@ -75,6 +75,14 @@ class RunError(SenderScoreError):
     """Scheduled reports could not be run: the folder, the lock, the ledger."""
 
 
+class StoreError(SenderScoreError):
+    """A tally store cannot be read or written, or holds what was counted otherwise."""
+
+
+class EnrollmentsNeededError(SenderScoreError):
+    """Something goes back to the enrollments, and only tallies were read."""
+
+
 class Problem(NamedTuple):
     """What is wrong in a value that was validated.
 
