@@ -18,6 +18,7 @@ from senderscore_nb.cli import (
     project,
     reconstruct,
     reports,
+    store,
 )
 from senderscore_nb.cli.base import Group
 
@@ -38,6 +39,7 @@ for _command in (
     data.check,
     reconstruct.reconstruct,
     data.report,
+    store.store,
     policy.policy,
     drivers.drivers,
     factors.contacts,

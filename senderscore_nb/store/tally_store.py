@@ -135,10 +135,17 @@ class TallyStore:
         Raises:
             StoreError: There is no store, or a partition is not what was written.
         """
-        return self._whole(lambda state: self.tallied_at(state))
+        return self.whole()[0]
 
-    def tallied_at(self, state: Manifest) -> Tallied:
-        """Everything of a state."""
+    def whole(self) -> tuple[Tallied, Manifest]:
+        """The same, with the state.
+
+        Raises:
+            StoreError: As `tallied`.
+        """
+        return self._whole(lambda state: (self._tallied(state), state))
+
+    def _tallied(self, state: Manifest) -> Tallied:
         tallies = self._read(state, _ALWAYS)
         users, sequences = names_of(state)
         return Tallied(

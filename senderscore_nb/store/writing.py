@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -15,8 +14,9 @@ import polars as pl
 from senderscore_nb.contract import KEYS
 from senderscore_nb.errors import SenderScoreError, StoreError
 from senderscore_nb.safe import shown, sync_folder
-from senderscore_nb.store.days import Days, joined
+from senderscore_nb.store.days import Days
 from senderscore_nb.store.disk import appear, names_in, remove, write_new
+from senderscore_nb.store.known import agree, known_after
 from senderscore_nb.store.manifest import (
     Manifest,
     Partition,
@@ -34,7 +34,7 @@ from senderscore_nb.store.partitions import (
     read_partition,
     write_partition,
 )
-from senderscore_nb.store.tallied import Tallied, checked_tallies, differing_rule
+from senderscore_nb.store.tallied import Tallied, checked_tallies
 
 LOCK = ".lock"
 _TRIES = 50
@@ -117,7 +117,7 @@ class Writer:
         generation, made = before.generation + 1, list[Partition]()
         try:
             months = self._months(before, tallies, days, generation, made)
-            after = _known(before, tallied, days).model_copy(
+            after = known_after(before, tallied, days).model_copy(
                 update={"generation": generation, "months": months}
             )
             if before.generation and not made and after.content == before.content:
@@ -268,59 +268,3 @@ class Writer:
             yield
         finally:
             lock.release()
-
-
-def agree(state: Manifest, tallied: Tallied, *, where: Path) -> None:
-    """Refuse tallies that were counted otherwise than a store's.
-
-    Raises:
-        StoreError: Under other rules, or with days of another time zone.
-    """
-    if tallied.rules is not None and (rule := differing_rule(state.rules, tallied.rules)):
-        raise StoreError(
-            f"The store was counted with {rule} = {_value(state.rules, rule)}, and the data with "
-            f"{_value(tallied.rules, rule)}: their counts cannot stand side by side.",
-            where=str(where),
-            hint="Give the policy that the store was made with, or make another store.",
-        )
-    if tallied.timezone != state.timezone:
-        raise StoreError(
-            f"The store's days are of the time zone {state.timezone or '(none stated)'}, and the "
-            f"data's of {shown(tallied.timezone) or '(none stated)'}.",
-            where=str(where),
-            hint="State the same time zone, or make another store.",
-        )
-
-
-def _value(rules: object, rule: str) -> object:
-    value = getattr(rules, rule)
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _known(before: Manifest, tallied: Tallied, days: Days) -> Manifest:
-    """The facts of the next state: names of newer data win, and those of older data fill in."""
-    dates = [day for day in (before.through, tallied.through) if day is not None]
-    newest: dt.date | None = max(dates, default=None)
-    newer = before.through is None or (
-        tallied.through is not None and tallied.through >= before.through
-    )
-    covered = joined([*(Days(*ends) for ends in before.covered), days])
-    return before.model_copy(
-        update={
-            "through": newest,
-            "covered": tuple((one.first, one.last) for one in covered),
-            "users": _merged(before.users, tallied.users, newer=newer),
-            "sequences": _merged(before.sequences, tallied.sequences, newer=newer),
-        }
-    )
-
-
-def _merged(
-    known: dict[str, str | None], frame: pl.DataFrame, *, newer: bool
-) -> dict[str, str | None]:
-    theirs: dict[str, str | None] = dict(frame.iter_rows())
-    first, second = (known, theirs) if newer else (theirs, known)
-    return {
-        key: name if (name := second.get(key)) is not None else first.get(key)
-        for key in sorted({*known, *theirs})
-    }
