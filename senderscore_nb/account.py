@@ -1,20 +1,25 @@
-"""An account read once: enrollments, tallies, roster and labels together."""
+"""An account read once: enrollments, tallies, roster and labels together.
+
+It may also be opened from tallies alone: a tally file, or a store (see `store`). All that goes by
+counts is then as it would be; what goes back to the enrollments says that there are none.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from senderscore_nb.errors import ReadError, SelectionError, did_you_mean
-from senderscore_nb.labels import Labels, labels_of
+from senderscore_nb.labels import Labels, labels_of_names
 from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.selection import Selection
 from senderscore_nb.snapshot import Asked, recall
 from senderscore_nb.sources import Mapping, Reading, read_enrollments, read_roster
+from senderscore_nb.store import Tallied, TallyReading, find_tallies, read_tallied
 from senderscore_nb.tally import tally
 
 
@@ -23,12 +28,14 @@ class Account:
     """What was read, and what everything else is computed from.
 
     Attributes:
-        reading: Accepted enrollments, rejected rows and the files they came from.
+        reading: Accepted enrollments, rejected rows and the files they came from; of an account
+            that was opened from tallies, those.
         tallies: Counts by sender, sequence and day under the policy's counting rules.
         roster: Who sends, or None.
         labels: Names to show.
         policy: The policy whose counting rules made the tallies.
         snapshot: The folder of the reading that many processes share, or nothing.
+        timezone: The account's time zone, as it was stated; "" where it was not.
     """
 
     reading: Reading
@@ -37,14 +44,34 @@ class Account:
     labels: Labels
     policy: ScoringPolicy
     snapshot: str = ""
+    timezone: str = ""
 
     @property
     def through(self) -> dt.date | None:
         """The newest day that the data knows of: of an enrollment, or of an end."""
-        rows = self.reading.accepted
-        days = rows.select(pl.max_horizontal(pl.col("enrolled_on").max(), pl.col("ended_on").max()))
-        newest: dt.date | None = days.item()
-        return newest
+        return self.reading.through
+
+    @property
+    def tallied(self) -> Tallied:
+        """The tallies with what they were made under, as a tally file or a store keeps them.
+
+        The rules are null where the account was opened from tallies that do not tell theirs.
+        """
+        names = self.reading.names
+        rules = self.policy.counting if self.reading.has_rows else self.reading.rules
+        return Tallied(
+            self.tallies, rules, self.timezone, self.through, names.users, names.sequences
+        )
+
+    def under(self, policy: ScoringPolicy) -> Account:
+        """The account under another policy, counted again where that counts differently.
+
+        Raises:
+            EnrollmentsNeededError: It does, and only tallies were read.
+        """
+        if self.policy.counting.differs_in(policy.counting) is None:
+            return replace(self, policy=policy)
+        return replace(self, policy=policy, tallies=self.reading.counted(policy.counting))
 
     def select(self, selection: Selection) -> pl.DataFrame:
         """The tallies that a selection takes.
@@ -53,6 +80,7 @@ class Account:
 
         Raises:
             SelectionError: It names a user, team, sequence or factor that there is not.
+            EnrollmentsNeededError: It names a factor, and only tallies were read.
         """
         known = {
             "user": (selection.users, self.labels.users),
@@ -83,12 +111,12 @@ def open_account(
     policy: str | Path | ScoringPolicy = DEFAULT_POLICY,
     progress: Callable[[str], None] | None = None,
 ) -> Account:
-    """Read an account's exports, and its roster where there is one.
+    """Read an account's exports, or its tallies, and its roster where there is one.
 
     Where a snapshot of just this is at hand (see `snapshot`), it is taken instead.
 
     Args:
-        paths: A file, a folder, a glob, or a list of them.
+        paths: A file, a folder, a glob, or a list of them; or a tally file or a tally store.
         mapping: How headers become columns; found from the headers unless given.
         timezone: The account's time zone; needed where files hold times of day.
         roster: A roster file; a file named `roster.*` in the folder is taken unless one is given.
@@ -96,15 +124,90 @@ def open_account(
         progress: Called with a line about each step.
 
     Raises:
+        EnrollmentsNeededError: Tallies were counted under other rules than the policy's.
         SenderScoreError: Something could not be read, or is not valid.
     """
-    policy = load_policy(policy)
+    return _opened(paths, mapping, timezone, roster, load_policy(policy), progress)
+
+
+def open_as_counted(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    mapping: str | Path | Mapping | None = None,
+    timezone: str | None = None,
+    roster: str | Path | None = None,
+    policy: str | Path | ScoringPolicy = DEFAULT_POLICY,
+    progress: Callable[[str], None] | None = None,
+) -> Account:
+    """The same as `open_account`, but tallies keep the rules that they were counted under.
+
+    For whoever asks for a policy only afterwards, with `Account.under`: that refuses where it must.
+
+    Args:
+        paths: As `open_account` takes them, and all the others.
+        mapping: How headers become columns.
+        timezone: The account's time zone.
+        roster: A roster file.
+        policy: Whose counting rules count, unless tallies were counted already.
+        progress: Called with a line about each step.
+
+    Raises:
+        SenderScoreError: Something could not be read, or is not valid.
+    """
+    return _opened(paths, mapping, timezone, roster, load_policy(policy), progress, strict=False)
+
+
+def _opened(
+    paths: str | Path | Sequence[str | Path],
+    mapping: str | Path | Mapping | None,
+    timezone: str | None,
+    roster: str | Path | None,
+    policy: ScoringPolicy,
+    progress: Callable[[str], None] | None,
+    *,
+    strict: bool = True,
+) -> Account:
     kept = recall(Asked.of(paths, mapping, timezone, roster))
+    reading = kept.reading if kept else _read(paths, mapping, timezone, progress)
+    if not strict and reading.rules and reading.rules.differs_in(policy.counting):
+        policy = policy.model_copy(update={"counting": reading.rules})
     if kept:
         tallies = kept.tallies_under(policy.counting)
         if tallies is None:
-            tallies = tally(kept.reading.accepted, rules=policy.counting)
-        return Account(kept.reading, tallies, kept.roster, kept.labels, policy, kept.folder)
+            tallies = reading.counted(policy.counting)
+        return Account(
+            reading, tallies, kept.roster, kept.labels, policy, kept.folder, kept.timezone
+        )
+    tallies = reading.counted(policy.counting)
+    found = roster or find_roster(paths)
+    people = read_roster(found) if found else None
+    return Account(
+        reading=reading,
+        tallies=tallies,
+        roster=people,
+        labels=labels_of_names(reading.names, people),
+        policy=policy,
+        timezone=_zone(reading, timezone),
+    )
+
+
+def _read(
+    paths: str | Path | Sequence[str | Path],
+    mapping: str | Path | Mapping | None,
+    timezone: str | None,
+    progress: Callable[[str], None] | None,
+) -> Reading:
+    tallies = find_tallies(paths)
+    if tallies is not None:
+        if mapping is not None:
+            raise ReadError(
+                "A mapping is for exports, and these are tallies.",
+                where=str(tallies),
+                hint="Leave the mapping out.",
+            )
+        if progress:
+            progress(f"Reading {tallies} …")
+        return read_tallied(tallies, timezone=timezone)
     reading = read_enrollments(paths, mapping=mapping, timezone=timezone, progress=progress)
     if reading.read and reading.accepted.is_empty():
         reason = reading.rejected["reason"][0]
@@ -112,15 +215,11 @@ def open_account(
             f"All {reading.read} rows were rejected; the first because of {reason}.",
             hint="`senderscore check` lists them; perhaps another --mapping is needed.",
         )
-    found = roster or find_roster(paths)
-    people = read_roster(found) if found else None
-    return Account(
-        reading=reading,
-        tallies=tally(reading.accepted, rules=policy.counting),
-        roster=people,
-        labels=labels_of(reading.accepted, people),
-        policy=policy,
-    )
+    return reading
+
+
+def _zone(reading: Reading, stated: str | None) -> str:
+    return (reading.tallied.timezone if isinstance(reading, TallyReading) else "") or stated or ""
 
 
 def _require_known(kind: str, name: str, labels: pl.DataFrame) -> None:

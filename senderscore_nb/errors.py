@@ -83,6 +83,14 @@ class PullError(SenderScoreError):
     """Data could not be pulled from an API. What was pulled before is kept."""
 
 
+class StoreError(SenderScoreError):
+    """A tally store cannot be read or written, or holds what was counted otherwise."""
+
+
+class EnrollmentsNeededError(SenderScoreError):
+    """Something goes back to the enrollments, and only tallies were read."""
+
+
 class Problem(NamedTuple):
     """What is wrong in a value that was validated.
 

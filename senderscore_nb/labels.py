@@ -43,6 +43,27 @@ class Labels:
         return frame
 
 
+@dataclass(frozen=True)
+class Names:
+    """Names as they were read: each id once, with its newest name, null where none is known.
+
+    Attributes:
+        users: Columns `user_id`, `user_name`.
+        sequences: Columns `sequence_id`, `sequence_name`.
+    """
+
+    users: pl.DataFrame
+    sequences: pl.DataFrame
+
+
+def names_of(enrollments: pl.DataFrame) -> Names:
+    """The senders and sequences that enrollments name."""
+    return Names(
+        _newest(enrollments, "user_id", "user_name"),
+        _newest(enrollments, "sequence_id", "sequence_name"),
+    )
+
+
 def labels_of(enrollments: pl.DataFrame, roster: pl.DataFrame | None = None) -> Labels:
     """The labels of all that enrollments and roster name; a roster's name wins.
 
@@ -53,7 +74,12 @@ def labels_of(enrollments: pl.DataFrame, roster: pl.DataFrame | None = None) -> 
     >>> labels_of(rows).users["user_label"].to_list()
     ['Ann (1)', 'Ann (2)']
     """
-    users = _newest(enrollments, "user_id", "user_name")
+    return labels_of_names(names_of(enrollments), roster)
+
+
+def labels_of_names(names: Names, roster: pl.DataFrame | None = None) -> Labels:
+    """The labels of names and roster; a roster's name wins. Equal labels get the id added."""
+    users = names.users.select("user_id", name="user_name")
     if roster is not None:
         listed = roster.select("user_id", "user_name")
         users = users.join(listed, on="user_id", how="full", coalesce=True).select(
@@ -62,7 +88,9 @@ def labels_of(enrollments: pl.DataFrame, roster: pl.DataFrame | None = None) -> 
     return Labels(
         _unique(users, "user_id", "user_label"),
         _unique(
-            _newest(enrollments, "sequence_id", "sequence_name"), "sequence_id", "sequence_label"
+            names.sequences.select("sequence_id", name="sequence_name"),
+            "sequence_id",
+            "sequence_label",
         ),
     )
 
@@ -72,7 +100,7 @@ def _newest(rows: pl.DataFrame, key: str, name: str) -> pl.DataFrame:
         rows = rows.with_columns(pl.lit(None, pl.String).alias(name))
     if "enrolled_on" in rows.columns:
         rows = rows.sort("enrolled_on", maintain_order=True)
-    newest = pl.col(name).drop_nulls().last().alias("name")
+    newest = pl.col(name).drop_nulls().last()
     return rows.group_by(key).agg(newest).sort(key)
 
 

@@ -46,6 +46,21 @@ class CountingRules(_Frozen):
     blocked_count_as_bounced: bool = False
     out_of_office_count_as_replies: bool = False
 
+    def differs_in(self, other: CountingRules) -> str | None:
+        """The first rule by which counts differ; the denominator of the reply rate is none.
+
+        >>> CountingRules().differs_in(CountingRules(reply_denominator="ended"))
+        """
+        for name in CountingRules.model_fields:
+            if name != "reply_denominator" and getattr(self, name) != getattr(other, name):
+                return name
+        return None
+
+    def word(self, name: str) -> str:
+        """A rule's value as it stands in TOML, without quotes."""
+        value = getattr(self, name)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
 
 class Minimum(_Frozen):
     """Ended enrollments from which a score is given: a user's, and a sequence's for a user."""

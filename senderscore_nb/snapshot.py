@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ import polars as pl
 from senderscore_nb.labels import Labels
 from senderscore_nb.policy import CountingRules
 from senderscore_nb.sources import Reading, SourceFile
+from senderscore_nb.store import TallyReading
+from senderscore_nb.store.files import facts_of, tallied_of
 
 VARIABLE = "SENDERSCORE_SNAPSHOT"
 
@@ -71,6 +73,7 @@ class Snapshot:
         labels: Names to show.
         tallies: Counts, by the name of the counting rules that they were made under.
         folder: Where it is kept, once it is.
+        timezone: The account's time zone, as it was stated.
     """
 
     reading: Reading
@@ -78,6 +81,7 @@ class Snapshot:
     labels: Labels
     tallies: Mapping[str, pl.DataFrame]
     folder: str = ""
+    timezone: str = ""
 
     def tallies_under(self, rules: CountingRules) -> pl.DataFrame | None:
         """The counts under rules, where the snapshot has them."""
@@ -98,8 +102,7 @@ def save_snapshot(folder: str | Path, snapshot: Snapshot, asked: Asked) -> None:
     folder = Path(folder)
     reading = snapshot.reading
     frames = {
-        "accepted": reading.accepted,
-        "rejected": reading.rejected,
+        **_frames_of(reading),
         "users": snapshot.labels.users,
         "sequences": snapshot.labels.sequences,
         **{f"tallies-{name}": frame for name, frame in snapshot.tallies.items()},
@@ -112,10 +115,18 @@ def save_snapshot(folder: str | Path, snapshot: Snapshot, asked: Asked) -> None:
         "asked": asdict(asked),
         "files": [asdict(file) for file in reading.files],
         "duplicates": reading.duplicates,
+        "tallied": facts_of(reading.tallied) if isinstance(reading, TallyReading) else None,
+        "timezone": snapshot.timezone,
         "tallies": list(snapshot.tallies),
         "roster": snapshot.roster is not None,
     }
     (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+def _frames_of(reading: Reading) -> dict[str, pl.DataFrame]:
+    if isinstance(reading, TallyReading):
+        return {"tallied": reading.tallied.tallies}
+    return {"accepted": reading.accepted, "rejected": reading.rejected}
 
 
 def recall(asked: Asked) -> Snapshot | None:
@@ -139,26 +150,40 @@ def _load(folder: str) -> tuple[Asked, Snapshot]:
     def frame(name: str) -> pl.DataFrame:
         return pl.read_ipc(Path(folder, f"{name}.arrow"))
 
-    files = tuple(SourceFile(**file) for file in index["files"])
+    def reading() -> Reading:
+        files = tuple(SourceFile(**file) for file in index["files"])
+        if index["tallied"] is not None:
+            return TallyReading(tallied_of(index["tallied"], frame("tallied"), where=folder), files)
+        return Reading(frame("accepted"), frame("rejected"), files, index["duplicates"])
+
     asked = index["asked"]
     return Asked(**{**asked, "paths": tuple(asked["paths"])}), Snapshot(
-        Reading(frame("accepted"), frame("rejected"), files, index["duplicates"]),
+        reading(),
         frame("roster") if index["roster"] else None,
         Labels(frame("users"), frame("sequences")),
         {name: frame(f"tallies-{name}") for name in index["tallies"]},
         folder,
+        index["timezone"],
     )
 
 
 def _copied(snapshot: Snapshot) -> Snapshot:
     """Shallow copies: a notebook that changes a frame in place changes its own."""
-    reading, labels = snapshot.reading, snapshot.labels
+    labels = snapshot.labels
     return Snapshot(
-        Reading(
-            reading.accepted.clone(), reading.rejected.clone(), reading.files, reading.duplicates
-        ),
+        _copied_reading(snapshot.reading),
         snapshot.roster.clone() if snapshot.roster is not None else None,
         Labels(labels.users.clone(), labels.sequences.clone()),
         {name: frame.clone() for name, frame in snapshot.tallies.items()},
         snapshot.folder,
+        snapshot.timezone,
+    )
+
+
+def _copied_reading(reading: Reading) -> Reading:
+    if isinstance(reading, TallyReading):
+        tallied = replace(reading.tallied, tallies=reading.tallied.tallies.clone())
+        return TallyReading(tallied, reading.files)
+    return Reading(
+        reading.accepted.clone(), reading.rejected.clone(), reading.files, reading.duplicates
     )

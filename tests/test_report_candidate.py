@@ -104,9 +104,7 @@ def _under(candidate):
     """The report as it were if the candidate were in force."""
     from dataclasses import replace
 
-    from senderscore_nb.experiment.counted import account_under
-
-    account = account_under(candidate.report.account, candidate.policy)
+    account = candidate.report.account.under(candidate.policy)
     return replace(candidate.report, account=account)
 
 

@@ -19,6 +19,7 @@ from senderscore_nb.cli import (
     pull,
     reconstruct,
     reports,
+    store,
 )
 from senderscore_nb.cli.base import Group
 
@@ -40,6 +41,7 @@ for _command in (
     pull.pull,
     reconstruct.reconstruct,
     data.report,
+    store.store,
     policy.policy,
     drivers.drivers,
     factors.contacts,

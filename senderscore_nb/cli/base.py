@@ -42,12 +42,15 @@ def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-reading = options(
+exports = options(
     click.argument("data", nargs=-1, required=True),
     click.option(
         "--mapping", metavar="NAME|FILE", help="How headers become columns; found unless given."
     ),
     click.option("--timezone", metavar="ZONE", help="The account's time zone, as Europe/Berlin."),
+)
+reading = options(
+    exports,
     click.option(
         "--roster",
         metavar="FILE",

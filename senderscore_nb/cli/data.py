@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from senderscore_nb.account import Account
+    from senderscore_nb.sources import Reading
 
 
 @click.command()
@@ -71,8 +72,13 @@ def check(
     """Say what is read, mapped and rejected, and why. Exits with 1 if a row is rejected."""
     from senderscore_nb.account import find_roster
     from senderscore_nb.sources import describe, read_enrollments, read_roster, write_rejects
+    from senderscore_nb.store import find_tallies, read_tallied
 
-    reading = read_enrollments(list(data), mapping=mapping, timezone=timezone, progress=say)
+    reading: Reading
+    if tallies := find_tallies(list(data)):
+        reading = read_tallied(tallies, timezone=timezone)
+    else:
+        reading = read_enrollments(list(data), mapping=mapping, timezone=timezone, progress=say)
     click.echo(describe(reading))
     if people := roster or find_roster(list(data)):
         click.echo(f"Roster {people}: {read_roster(people).height} users.")
@@ -179,6 +185,8 @@ def _warn(account: Account, tallies: pl.DataFrame) -> None:
             "`senderscore check` says why.",
             err=True,
         )
+    for remark in account.reading.remarks:
+        click.echo(remark, err=True)
     if tallies.is_empty():
         days = account.tallies["day"].sort()
         held = f"{days[0]} to {days[-1]}" if len(days) else "nothing that has ended"

@@ -142,12 +142,14 @@ def _newest(account: Account, given: dict[str, Any]) -> dt.date | None:
 
 def _runs(account: Account, given: dict[str, Any]) -> pl.DataFrame | None:
     """The enrollments, where no selection takes only some of their days or factors."""
-    if given["start"] or given["factors"] or account.reading.accepted.is_empty():
+    if given["start"] or given["factors"] or not account.reading.has_rows:
         return None
     from senderscore_nb.selection import Selection
 
     chosen = Selection.parse({name: given[name] for name in ("users", "teams", "sequences")})
     rows = account.reading.accepted.with_columns(day="enrolled_on")
+    if rows.is_empty():
+        return None
     return chosen.apply(rows, account.roster).drop("day")
 
 

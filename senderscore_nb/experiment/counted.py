@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 import polars as pl
@@ -38,25 +37,18 @@ def tallies_under(
 
     Raises:
         ContractError: Tallies are given, and two of the policies count differently.
+        EnrollmentsNeededError: The account was opened from tallies, and a policy counts otherwise.
         SelectionError: The selection names what there is not.
     """
     chosen = selection or Selection()
     if isinstance(data, Account):
-        return _by_rules(policies, lambda policy: account_under(data, policy).select(chosen))
+        return _by_rules(policies, lambda policy: data.under(policy).select(chosen))
     if all(name in data.columns for name in MEASURES):
         _same_rules(policies)
         return [chosen.apply(data, roster)] * len(policies)
     return _by_rules(
         policies, lambda policy: chosen.apply(tally(data, rules=policy.counting), roster)
     )
-
-
-def account_under(account: Account, policy: ScoringPolicy) -> Account:
-    """The account under another policy, counted again where that counts differently."""
-    if _rules(account.policy) == _rules(policy):
-        return replace(account, policy=policy)
-    counted = tally(account.reading.accepted, rules=policy.counting)
-    return replace(account, policy=policy, tallies=counted)
 
 
 def _by_rules(

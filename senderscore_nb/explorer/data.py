@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from senderscore_nb.account import Account, open_account
+from senderscore_nb.account import Account, open_as_counted
 from senderscore_nb.contract import MEASURES
 from senderscore_nb.errors import SelectionError, did_you_mean
 from senderscore_nb.explorer.index import Mask, TallyIndex
@@ -22,7 +22,6 @@ from senderscore_nb.labels import Labels, labels_of
 from senderscore_nb.policy import CountingRules, ScoringPolicy, load_policy, preset_names
 from senderscore_nb.sample import TIMEZONE, sample_folder
 from senderscore_nb.selection import Selection
-from senderscore_nb.tally import tally
 
 NO_TEAM = "(no team)"
 
@@ -64,11 +63,11 @@ class Data:
 
     @classmethod
     def of_account(cls, account: Account, *, opened: Mapping[str, Any] | None = None) -> Data:
-        """The data of an account that was opened; it counts again where rules differ."""
+        """The data of an account that was opened; it counts again where rules differ.
 
-        def recount(rules: CountingRules) -> pl.DataFrame:
-            return tally(account.reading.accepted, rules=rules)
-
+        Not so where the account was opened from tallies.
+        """
+        recount = account.reading.counted if account.reading.has_rows else None
         rules = account.policy.counting
         data = cls(account.roster, account.labels, rules, recount, opened=opened or {})
         data._index(rules, account.tallies)
@@ -84,12 +83,12 @@ class Data:
         """
         if not paths:
             opened: dict[str, Any] = {"data": None}
-            account = open_account(sample_folder(), timezone=TIMEZONE)
+            account = open_as_counted(sample_folder(), timezone=TIMEZONE)
         else:
             given = [paths] if isinstance(paths, str | Path) else list(paths)
             options = {key: value for key, value in options.items() if value}
             opened = {"data": [str(p) for p in given], **options}
-            account = open_account(given, **options)
+            account = open_as_counted(given, **options)
         return cls.of_account(account, opened=opened)
 
     @classmethod

@@ -19,7 +19,6 @@ from senderscore_nb.experiment import (
     differences,
     stability,
 )
-from senderscore_nb.experiment.counted import account_under
 from senderscore_nb.policy import ScoringPolicy, load_policy
 from senderscore_nb.reports import sections
 from senderscore_nb.reports.blocks import Column, Figure, Prose, Table, count, percent, points
@@ -69,7 +68,7 @@ class Candidate:
     @cached_property
     def senders(self) -> pl.DataFrame:
         """Scores by sender as they would be."""
-        account = account_under(self.report.account, self._candidate)
+        account = self.report.account.under(self._candidate)
         return replace(self.report, account=account).scored("user")
 
     @cached_property

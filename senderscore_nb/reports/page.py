@@ -34,13 +34,27 @@ OPTIONAL = "optional"
 class Section:
     """A heading of the second level with what stands under it.
 
-    One from a cell tagged `optional` is left out where nothing stands under it.
+    One from a cell tagged `optional` is left out where nothing stands under it, and so is a heading
+    of the third level within it.
     """
 
     title: str
     optional: bool = False
     anchor: str = ""
     blocks: list[Markup] = field(default_factory=list)
+    waiting: list[Markup] = field(default_factory=list)
+
+    def head(self, heading: Markup, optional: bool) -> None:
+        """Begin a part of the section."""
+        self.waiting = [heading] if optional else []
+        if not optional:
+            self.blocks.append(heading)
+
+    def add(self, blocks: list[Markup]) -> None:
+        """Add what stands under the last heading."""
+        if blocks:
+            self.blocks += [*self.waiting, *blocks]
+            self.waiting = []
 
 
 class PageExporter(TemplateExporter):
@@ -104,13 +118,13 @@ def build_page(notebook: Any, notices: Sequence[Notice] = (), *, title: str = ""
                 elif level == 2:
                     sections.append(Section(heading, optional))
                 elif heading:
-                    sections[-1].blocks.append(Markup("<h3>{}</h3>").format(heading))
+                    sections[-1].head(Markup("<h3>{}</h3>").format(heading), optional)
                 if rest.strip():
                     prose = Markup('<div class="prose">{}</div>')
-                    sections[-1].blocks.append(prose.format(Markup(rest)))  # noqa: S704
+                    sections[-1].add([prose.format(Markup(rest))])  # noqa: S704
         elif cell.cell_type == "code":
             for output in joined(cell.get("outputs", [])):
-                sections[-1].blocks += _shown(output, figures)
+                sections[-1].add(_shown(output, figures))
     sections = [section for section in sections if section.blocks or not section.optional]
     for place, section in enumerate(sections):
         section.anchor = _anchor(section.title, place)

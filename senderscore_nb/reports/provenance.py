@@ -12,7 +12,7 @@ import polars as pl
 
 from senderscore_nb.certainty import CERTAIN, PROBABLE
 from senderscore_nb.policy import ScoringPolicy
-from senderscore_nb.reports.blocks import Column, Prose, Table, count
+from senderscore_nb.reports.blocks import Column, Prose, Table, count, text
 from senderscore_nb.reports.frame import ReportFrame
 from senderscore_nb.reports.words import plural
 
@@ -148,10 +148,7 @@ def facts(report: ReportFrame) -> dict[str, Any]:
         "policy": report.policy.name,
         "policy_version": report.policy.version,
         "policy_fingerprint": report.policy.fingerprint,
-        "rows_read": reading.read,
-        "rows_accepted": reading.accepted.height,
-        "rows_rejected": reading.rejected.height,
-        "duplicates": reading.duplicates,
+        **reading.row_facts,
         "made_at": report.made_at.isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "versions": versions(),
@@ -166,7 +163,7 @@ def facts_table(report: ReportFrame) -> Table:
     """The facts as a table."""
     values = facts(report)
     names = values.pop("versions")
-    rows = [(key.replace("_", " ").capitalize(), str(value)) for key, value in values.items()]
+    rows = [(key.replace("_", " ").capitalize(), text(value)) for key, value in values.items()]
     rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in names.items())))
     frame = pl.DataFrame(rows, schema=["what", "value"], orient="row")
     return Table(frame, [Column("what", "What"), Column("value", "Value")], "This report")
@@ -174,8 +171,8 @@ def facts_table(report: ReportFrame) -> Table:
 
 def limits_of_the_data(report: ReportFrame) -> Prose:
     """What the data cannot tell: known faults of its kind, and what is missing in this one."""
-    reading, rows = report.account.reading, report.account.reading.accepted
-    lines = []
+    reading = report.account.reading
+    lines = list(reading.remarks)
     by_end = report.policy.counting.date_basis == "ended_on"
     if not by_end:
         lines.append(
@@ -192,9 +189,21 @@ def limits_of_the_data(report: ReportFrame) -> Prose:
         lines.append("There is no roster, so everybody is taken to have a paid seat.")
     else:
         known = report.account.roster["user_id"].implode()
-        strangers = rows.filter(~pl.col("user_id").is_in(known))["user_id"].n_unique()
+        strangers = reading.names.users.filter(~pl.col("user_id").is_in(known)).height
         if strangers:
             lines.append(f"{plural(strangers, 'sender')} not in the roster: taken to have a seat.")
+    if not reading.has_rows:
+        lines.append(
+            "Only tallies were read: the recipients' mailbox providers, and whether outcomes were "
+            "inferred from e-mails, are not known."
+        )
+    else:
+        lines += _limits_of_rows(reading.accepted)
+    return Prose([*lines, *KNOWN_FAULTS], listed=True)
+
+
+def _limits_of_rows(rows: pl.DataFrame) -> list[str]:
+    lines = []
     if (
         "mailbox_provider" not in rows.columns
         or rows["mailbox_provider"].null_count() == rows.height
@@ -204,4 +213,4 @@ def limits_of_the_data(report: ReportFrame) -> Prose:
         lines.append(
             "Some enrollments were reconstructed from e-mails; their outcomes are inferred."
         )
-    return Prose([*lines, *KNOWN_FAULTS], listed=True)
+    return lines

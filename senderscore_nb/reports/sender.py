@@ -19,7 +19,7 @@ from senderscore_nb.reports.frame import HISTORY_WEEKS, ReportFrame
 from senderscore_nb.reports.moved import explained_facts, moved_figure, since_before
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, changed, standing
-from senderscore_nb.reports.worth import lever_table, levers_of
+from senderscore_nb.reports.worth import lever_table, levers_of, without_rows
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,21 @@ class SenderReport(ReportFrame):
         )
 
     @cached_property
-    def worths(self) -> pl.DataFrame:
-        """What each lever would be worth to the sender."""
+    def worths(self) -> pl.DataFrame | None:
+        """What each lever would be worth to the sender; None where only tallies were read."""
+        if not self.account.reading.has_rows:
+            return None
         return levers_of(self.account, self.chosen, by="user")
 
-    def lever_words(self) -> Prose:
+    def lever_words(self) -> Prose | None:
         """What would move the score."""
+        if self.worths is None:
+            return without_rows(self.account)
         return Prose(lever_sentences(self.worths), listed=True)
 
-    def lever_table(self) -> Table:
+    def lever_table(self) -> Table | None:
         """Every lever, and what the data cannot tell of."""
-        return lever_table(self.worths)
+        return None if self.worths is None else lever_table(self.worths)
 
     def summary(self) -> Summary:
         """The report's figures as data: its JSON twin."""

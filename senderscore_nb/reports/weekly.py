@@ -26,7 +26,7 @@ from senderscore_nb.reports.frame import HISTORY_WEEKS, Measure, ReportFrame
 from senderscore_nb.reports.moved import explained_facts, since_before, why_moved
 from senderscore_nb.reports.provenance import facts, inputs
 from senderscore_nb.reports.words import SINCE, band_counts, changed, standing, together
-from senderscore_nb.reports.worth import factor_words, lever_table, levers_of
+from senderscore_nb.reports.worth import factor_words, lever_table, levers_of, without_rows
 
 _HEATMAP_WEEKS = 13
 
@@ -72,21 +72,21 @@ class WeeklyReport(ReportFrame):
         return sections.change_figure(self.sender_changes[weeks], self.policy, since=SINCE[weeks])
 
     @cached_property
-    def worths(self) -> pl.DataFrame:
-        """What each lever would be worth to all together."""
-        return levers_of(self.account, self.chosen)
+    def worths(self) -> pl.DataFrame | None:
+        """What each lever would be worth to all together; None where only tallies were read."""
+        return levers_of(self.account, self.chosen) if self.account.reading.has_rows else None
 
     def factor_words(self) -> Prose:
         """What goes with replies and bounces."""
-        return Prose(factor_words(self.account), listed=True)
+        return without_rows(self.account) or Prose(factor_words(self.account), listed=True)
 
-    def lever_words(self) -> Prose:
+    def lever_words(self) -> Prose | None:
         """What would move the score."""
-        return Prose(lever_sentences(self.worths), listed=True)
+        return None if self.worths is None else Prose(lever_sentences(self.worths), listed=True)
 
-    def lever_table(self) -> Table:
+    def lever_table(self) -> Table | None:
         """Every lever, and what the data cannot tell of."""
-        return lever_table(self.worths)
+        return None if self.worths is None else lever_table(self.worths)
 
     @cached_property
     def why_together(self) -> Explanation:

@@ -15,16 +15,26 @@ from senderscore_nb.drivers import (
     levers,
 )
 from senderscore_nb.policy import ScoringPolicy
-from senderscore_nb.reports.blocks import Column, Table, count, percent, signed
+from senderscore_nb.reports.blocks import Column, Prose, Table, count, percent, signed
 from senderscore_nb.selection import Selection
 from senderscore_nb.snapshot import load_snapshot
 
+_ONLY_TALLIES = (
+    "Only tallies were read. What goes with replies and bounces, and what each piece of advice "
+    "would be worth, is found in the enrollments themselves: make this report from the exports to "
+    "have it."
+)
 _STATUS = {
     "supported": "shown by the data",
     "no_effect_shown": "no effect shown",
     "too_few": "too few enrollments to tell",
     "not_in_data": "not in the data",
 }
+
+
+def without_rows(account: Account) -> Prose | None:
+    """The note that stands where a section needs enrollments, if only tallies were read."""
+    return None if account.reading.has_rows else Prose([_ONLY_TALLIES])
 
 
 def levers_of(account: Account, selection: Selection, by: str = "") -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from senderscore_nb.errors import ContractError, SelectionError
+from senderscore_nb.errors import ContractError, EnrollmentsNeededError, SelectionError
 from senderscore_nb.periods import Period
 from senderscore_nb.policy import load_policy
 from senderscore_nb.reports.blocks import Notice
@@ -50,7 +50,7 @@ class Alerting:
             return ()
         try:
             alerts = self._alerts(task.period)
-        except (SelectionError, ContractError) as error:
+        except (SelectionError, ContractError, EnrollmentsNeededError) as error:
             text = self._source.redactor.text(f"The alerts could not be judged. {error}")
             return (Notice("alert", text),)
         return tuple(

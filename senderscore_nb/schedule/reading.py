@@ -6,19 +6,18 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from senderscore_nb.account import Account, find_roster, open_account
-from senderscore_nb.errors import ReadError
+from senderscore_nb.account import Account, find_roster, open_as_counted
+from senderscore_nb.errors import EnrollmentsNeededError, ReadError
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.schedule.project import Project
 from senderscore_nb.schedule.redact import Redactor
 from senderscore_nb.snapshot import Asked, Snapshot, rules_name, save_snapshot
-from senderscore_nb.sources.raw import find_files
-from senderscore_nb.tally import tally
+from senderscore_nb.store import changing_files
 
 QUIET_SECONDS = 2.0
 """A file that was written to more recently than this may still be being written."""
@@ -47,17 +46,24 @@ class Source:
     real_users: dict[str, str]
 
     def under(self, policy: ScoringPolicy) -> Account:
-        """The account counted under a policy's rules."""
-        if policy.counting == self.account.policy.counting:
-            return replace(self.account, policy=policy)
-        counted = tally(self.account.reading.accepted, rules=policy.counting)
-        return replace(self.account, policy=policy, tallies=counted)
+        """The account counted under a policy's rules.
+
+        Raises:
+            EnrollmentsNeededError: The data are tallies that were counted under others.
+        """
+        return self.account.under(policy)
 
     def keep(self, folder: Path, project: Project, policies: Sequence[ScoringPolicy]) -> None:
         """Put a snapshot into a folder, for the workers: counted under each policy's rules."""
         account = self.account
-        tallies = {rules_name(p.counting): self.under(p).tallies for p in policies}
-        parts = Snapshot(account.reading, account.roster, account.labels, tallies)
+        tallies = {}
+        for policy in policies:
+            # Whoever makes a page under another policy is told why it cannot be.
+            with contextlib.suppress(EnrollmentsNeededError):
+                tallies[rules_name(policy.counting)] = self.under(policy).tallies
+        parts = Snapshot(
+            account.reading, account.roster, account.labels, tallies, timezone=account.timezone
+        )
         given = project.data_parameters
         asked = Asked.of(given["data"], given["mapping"], given["timezone"], given["roster"])
         save_snapshot(folder, parts, asked)
@@ -91,7 +97,7 @@ def read_source(
         before = _quiet(project, wait)
         if before is None:
             continue
-        account = open_account(
+        account = open_as_counted(
             given["data"],
             mapping=given["mapping"] or None,
             timezone=given["timezone"] or None,
@@ -132,7 +138,7 @@ def _quiet(project: Project, wait: Callable[[float], None]) -> States | None:
 
 
 def _states(project: Project) -> States:
-    files = find_files(project.data_parameters["data"])
+    files = changing_files(project.data_parameters["data"])
     roster = _roster(project)
     if roster:
         files.append(roster)

@@ -20,8 +20,11 @@ from typing import Any, Literal
 import polars as pl
 
 from senderscore_nb.account import Account
-from senderscore_nb.labels import labels_of
+from senderscore_nb.contract import KEYS
+from senderscore_nb.labels import labels_of_names
 from senderscore_nb.selection import Selection
+from senderscore_nb.sources import Reading
+from senderscore_nb.store import TallyReading
 
 Whose = Literal["none", "contacts", "people"]
 
@@ -50,8 +53,7 @@ class Redactor:
         if whose != "people":
             return cls(whose, key)
         known: dict[str, str] = {}
-        rows = account.reading.accepted
-        frames = [rows] if "user_name" in rows.columns else []
+        frames = [account.reading.spellings]
         frames += [] if account.roster is None else [account.roster]
         for frame in frames:
             pairs = frame.select("user_name", "user_id").drop_nulls().unique().sort("user_id")
@@ -103,24 +105,35 @@ class Redactor:
         """The account with pseudonyms; counts, dates and sequences' ids are as they were."""
         if self.whose == "none":
             return account
-        reading = account.reading
-        rows = self._frame(reading.accepted)
+        reading = self._reading(account.reading)
         roster = None if account.roster is None else self._frame(account.roster)
+        return replace(
+            account,
+            reading=reading,
+            tallies=self._frame(account.tallies).sort("user_id", "sequence_id", "day"),
+            roster=roster,
+            labels=labels_of_names(reading.names, roster),
+        )
+
+    def _reading(self, reading: Reading) -> Reading:
+        files = tuple(
+            replace(file, path=self.text(file.path), unmapped={}) for file in reading.files
+        )
+        if isinstance(reading, TallyReading):
+            tallied = replace(
+                reading.tallied,
+                tallies=self._frame(reading.tallied.tallies).sort(KEYS),
+                users=self._frame(reading.tallied.users),
+                sequences=self._frame(reading.tallied.sequences),
+            )
+            return TallyReading(tallied, files)
         rejected = reading.rejected.with_columns(
             self._mapped(reading.rejected["file"], self.text),
             self._mapped(reading.rejected["reason"], self.text),
             pl.lit(None, pl.String).alias("row"),
         )
-        files = tuple(
-            replace(file, path=self.text(file.path), unmapped={}) for file in reading.files
-        )
-        return replace(
-            account,
-            reading=replace(reading, accepted=rows, rejected=rejected, files=files),
-            tallies=self._frame(account.tallies).sort("user_id", "sequence_id", "day"),
-            roster=roster,
-            labels=labels_of(rows, roster),
-        )
+        rows = self._frame(reading.accepted)
+        return replace(reading, accepted=rows, rejected=rejected, files=files)
 
     def _frame(self, frame: pl.DataFrame) -> pl.DataFrame:
         replaced = []

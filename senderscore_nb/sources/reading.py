@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Self
 import polars as pl
 
 from senderscore_nb.errors import ReadError
+from senderscore_nb.labels import Names, names_of
+from senderscore_nb.policy import CountingRules
 from senderscore_nb.safe import spreadsheet_safe, write_atomically
 from senderscore_nb.sources.parse import shorten
 from senderscore_nb.sources.raw import RawTable
+from senderscore_nb.tally import tally
 
 REJECTED = pl.Schema(
     {"file": pl.String(), "line": pl.Int64(), "reason": pl.String(), "row": pl.String()}
@@ -107,9 +111,70 @@ class Reading:
         """Rows that were read."""
         return sum(file.rows for file in self.files)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether enrollments were read, and not only their counts."""
+        return True
+
+    @property
+    def rules(self) -> CountingRules | None:
+        """The rules that what was read is counted under already; None while nothing is."""
+        return None
+
+    @property
+    def through(self) -> dt.date | None:
+        """The newest day that the data knows of: of an enrollment, or of an end."""
+        ends = (pl.col(name).max() for name in ("enrolled_on", "ended_on"))
+        newest: dt.date | None = self.accepted.select(pl.max_horizontal(ends)).item()
+        return newest
+
+    @property
+    def names(self) -> Names:
+        """The senders and sequences, each with its newest name."""
+        return names_of(self.accepted)
+
+    @property
+    def spellings(self) -> pl.DataFrame:
+        """Every name that a sender ever had: `user_name` and `user_id`."""
+        if "user_name" not in self.accepted.columns:
+            return pl.DataFrame(schema={"user_name": pl.String, "user_id": pl.String})
+        return self.accepted.select("user_name", "user_id").drop_nulls().unique()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever reads a figure has to know of what it was made from, in sentences."""
+        return ()
+
+    @property
+    def row_facts(self) -> dict[str, int | None]:
+        """How many rows were read, accepted and rejected."""
+        return {
+            "rows_read": self.read,
+            "rows_accepted": self.accepted.height,
+            "rows_rejected": self.rejected.height,
+            "duplicates": self.duplicates,
+        }
+
+    def counted(self, rules: CountingRules) -> pl.DataFrame:
+        """Tallies by sender, sequence and day under counting rules.
+
+        Raises:
+            ContractError: A column that the rules need is missing.
+            EnrollmentsNeededError: Only counts were read, under other rules.
+        """
+        return tally(self.accepted, rules=rules)
+
+    def describe(self) -> str:
+        """What was read, mapped, left and rejected, as lines of text."""
+        return _described(self)
+
 
 def describe(reading: Reading) -> str:
     """What was read, mapped, left and rejected, as lines of text."""
+    return reading.describe()
+
+
+def _described(reading: Reading) -> str:
     lines: list[str] = []
     for file in reading.files:
         lines += _file_lines(file)

@@ -46,14 +46,6 @@ class Tallied:
     sequences: pl.DataFrame
 
 
-def differing_rule(mine: CountingRules, theirs: CountingRules) -> str | None:
-    """The first rule that makes counts differ; the denominator of the reply rate makes none."""
-    for name in CountingRules.model_fields:
-        if name != "reply_denominator" and getattr(mine, name) != getattr(theirs, name):
-            return name
-    return None
-
-
 def checked_tallies(frame: pl.DataFrame, *, where: str | None = None) -> pl.DataFrame:
     """A frame as tallies of the contract, sorted by key; columns of other names are left out.
 
