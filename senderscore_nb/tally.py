@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import narwhals as nw
 import polars as pl
@@ -28,18 +28,26 @@ from senderscore_nb.sums import PERIODS, summarize, total
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
+    Enrollments: TypeAlias = IntoFrame
+
 _SOURCES = {
     "opened": "opened",
     "clicked": "clicked",
     "meetings": "meeting_booked",
     "unsubscribed": "unsubscribed",
 }
+NEEDED: tuple[str, ...] = (
+    *("user_id", "sequence_id", "enrolled_on", "ended_on", "end_reason", "replied", "bounced"),
+    *("out_of_office", *_SOURCES.values(), "user_name", "sequence_name"),
+)
+"""The columns of enrollments that tallies, their days and their names are made of."""
+
 _FLAGS = {"replied", "bounced", "out_of_office", *_SOURCES.values()}
 _NOT_ENDED_BY_THE_SEQUENCE = ("manual", "error", "blocked")
 
 
 def tally(
-    enrollments: IntoFrame, *, by: Sequence[str] = KEYS, rules: CountingRules | None = None
+    enrollments: Enrollments, *, by: Sequence[str] = KEYS, rules: CountingRules | None = None
 ) -> pl.DataFrame:
     """Counts of ended enrollments by the key columns, sorted by them.
 
@@ -109,7 +117,7 @@ class Extent:
     through: dt.date | None
 
 
-def extent(enrollments: IntoFrame, *, rules: CountingRules | None = None) -> Extent:
+def extent(enrollments: Enrollments, *, rules: CountingRules | None = None) -> Extent:
     """Which days enrollments are of, asked of the engine that they lie in.
 
     Args:
@@ -131,14 +139,14 @@ def extent(enrollments: IntoFrame, *, rules: CountingRules | None = None) -> Ext
 
 
 def during(
-    enrollments: IntoFrame, first: dt.date, last: dt.date, *, rules: CountingRules | None = None
-) -> IntoFrame:
+    enrollments: Enrollments, first: dt.date, last: dt.date, *, rules: CountingRules | None = None
+) -> Enrollments:
     """The enrollments that the rules date from `first` to `last`, left with their engine."""
     day = nw.col((rules or CountingRules()).date_basis)
     return _lazy(enrollments).filter((day >= first) & (day <= last)).to_native()
 
 
-def names_of(enrollments: IntoFrame, key: str, name: str) -> pl.DataFrame:
+def newest_names(enrollments: Enrollments, key: str, name: str) -> pl.DataFrame:
     """The newest name of each id: columns `key` and `name`, sorted; ids without one are left out.
 
     Args:
@@ -155,7 +163,7 @@ def names_of(enrollments: IntoFrame, key: str, name: str) -> pl.DataFrame:
     return dated.group_by(key).agg(newest).sort(key)
 
 
-def _lazy(enrollments: IntoFrame) -> nw.LazyFrame[pl.LazyFrame]:
+def _lazy(enrollments: Enrollments) -> nw.LazyFrame[pl.LazyFrame]:
     try:
         frame = nw.from_native(enrollments)
     except TypeError:

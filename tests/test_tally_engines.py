@@ -20,7 +20,7 @@ from senderscore_nb.errors import ContractError
 from senderscore_nb.policy import CountingRules
 from senderscore_nb.store.counting import count, count_by_month
 from senderscore_nb.sums import summarize
-from senderscore_nb.tally import Extent, extent, names_of
+from senderscore_nb.tally import Extent, extent, newest_names
 from tests.conftest import MONDAY, enrollments, enrollments_of
 from tests.test_tally import plain_tally, rules
 
@@ -204,12 +204,12 @@ def test_every_engine_knows_its_days_and_names(give):
         found = extent(give(rows), rules=counting)
         assert (found.first, found.last) == (days.min(), days.max())
         assert found.through == max(rows["enrolled_on"].max(), rows["ended_on"].max())
-    names = names_of(give(rows), "user_id", "user_name")
+    names = newest_names(give(rows), "user_id", "user_name")
     assert_frame_equal(names, rows.select("user_id", "user_name").unique().sort("user_id"))
-    assert names_of(give(rows), "sequence_id", "sequence_name").is_empty()
+    assert newest_names(give(rows), "sequence_id", "sequence_name").is_empty()
     nothing = give(rows.clear())
     assert extent(nothing) == Extent(None, None, None)
-    assert names_of(nothing, "user_id", "user_name").is_empty()
+    assert newest_names(nothing, "user_id", "user_name").is_empty()
 
 
 def test_the_newest_name_is_taken_on_every_engine(give):
@@ -217,7 +217,7 @@ def test_the_newest_name_is_taken_on_every_engine(give):
     rows = enrollments_of(
         [("", "7", "1", day, day, True, False, True, None, None) for day in (MONDAY, after, after)]
     ).with_columns(user_name=pl.Series(["Zoe", "Ann", None]))
-    assert names_of(give(rows), "user_id", "user_name").rows() == [("7", "Ann")]
+    assert newest_names(give(rows), "user_id", "user_name").rows() == [("7", "Ann")]
 
 
 @pytest.mark.parametrize("basis", ["ended_on", "enrolled_on"])

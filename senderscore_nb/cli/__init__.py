@@ -20,6 +20,7 @@ from senderscore_nb.cli import (
     reconstruct,
     reports,
     store,
+    tally,
 )
 from senderscore_nb.cli.base import Group
 
@@ -31,7 +32,8 @@ __all__ = ["main"]
 def main() -> None:
     """See, explain and improve the sequences sender score.
 
-    DATA is a file, a folder or a glob of CSV, TSV, XLSX or Parquet exports.
+    DATA is a file, a folder or a glob of CSV, TSV, XLSX or Parquet exports, a tally file, or a
+    tally store.
     """
 
 
@@ -41,6 +43,7 @@ for _command in (
     pull.pull,
     reconstruct.reconstruct,
     data.report,
+    tally.tally,
     store.store,
     policy.policy,
     drivers.drivers,

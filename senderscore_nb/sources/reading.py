@@ -6,7 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import polars as pl
 
@@ -200,8 +200,20 @@ def _described(reading: Reading) -> str:
     return "\n".join(lines)
 
 
-def write_rejects(reading: Reading, path: str | Path) -> None:
+class HasRejected(Protocol):
+    """What has rejected rows."""
+
+    @property
+    def rejected(self) -> pl.DataFrame:
+        """The rows with their reasons."""
+
+
+def write_rejects(reading: HasRejected, path: str | Path) -> None:
     """Rejected rows as CSV that is safe to open in a spreadsheet.
+
+    Args:
+        reading: A `Reading`, or anything else with `rejected`.
+        path: The file.
 
     Raises:
         ReadError: The file cannot be written.

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from senderscore_nb.policy import CountingRules
 from senderscore_nb.store.tallied import Tallied
-from senderscore_nb.tally import Extent, during, extent, names_of, tally
+from senderscore_nb.tally import Extent, during, extent, newest_names, tally
 
 if TYPE_CHECKING:
-    from narwhals.typing import IntoFrame
+    from senderscore_nb.tally import Enrollments
 
 
 def count(
-    enrollments: IntoFrame, *, rules: CountingRules | None = None, timezone: str = ""
+    enrollments: Enrollments, *, rules: CountingRules | None = None, timezone: str = ""
 ) -> Tallied:
     """Tally enrollments, with what has to be known of the tallies.
 
@@ -39,7 +39,7 @@ def count(
 
 
 def count_by_month(
-    enrollments: IntoFrame, *, rules: CountingRules | None = None, timezone: str = ""
+    enrollments: Enrollments, *, rules: CountingRules | None = None, timezone: str = ""
 ) -> Iterator[tuple[dt.date, dt.date, Tallied]]:
     """Tally a month at a time, so that no more than a month's cells are held.
 
@@ -69,13 +69,13 @@ def count_by_month(
 
 
 def _tallied(
-    enrollments: IntoFrame, rules: CountingRules, timezone: str, whole: Extent
+    enrollments: Enrollments, rules: CountingRules, timezone: str, whole: Extent
 ) -> Tallied:
     return Tallied(
         tallies=tally(enrollments, rules=rules),
         rules=rules,
         timezone=timezone,
         through=whole.through,
-        users=names_of(enrollments, "user_id", "user_name"),
-        sequences=names_of(enrollments, "sequence_id", "sequence_name"),
+        users=newest_names(enrollments, "user_id", "user_name"),
+        sequences=newest_names(enrollments, "sequence_id", "sequence_name"),
     )

@@ -8,6 +8,8 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import polars as pl
+
 from senderscore_nb.sources.engines.engine import Engine, Frame
 from senderscore_nb.sources.engines.projection import REASON, Projection
 from senderscore_nb.sources.engines.trouble import in_words
@@ -15,6 +17,7 @@ from senderscore_nb.sources.engines.values import Column, Steps
 from senderscore_nb.sources.reading import DUPLICATE
 
 CONTRADICTION = "enrollment_id: rows with one id contradict each other"
+REJECTED = pl.Schema({"reason": pl.String(), "row": pl.String()})
 _AGAIN = f"{DUPLICATE}another row"
 
 
@@ -55,6 +58,7 @@ class EngineReading:
     mapped: dict[str, str]
     unmapped: tuple[str, ...]
     _count: Callable[[], Counts]
+    _engine: Engine
     _close: Callable[[], None]
 
     @cached_property
@@ -65,6 +69,37 @@ class EngineReading:
             ReadError: The engine cannot read the source.
         """
         return self._count()
+
+    def kept(self, columns: Sequence[str]) -> Any:
+        """Some columns of `frame`, computed once and held by the engine until it is closed.
+
+        What does not fit into its memory goes to its disks. It is worth it where the rows are
+        asked for several times.
+
+        Args:
+            columns: Names; those that the source does not have are left out.
+
+        Raises:
+            ReadError: The engine cannot read the source.
+        """
+        quote = self._engine.dialect.quote
+        with in_words(self.where):
+            there = {name for name, _ in self._engine.columns(self.frame)}
+            chosen = {name: quote(name) for name in columns if name in there}
+            return self._engine.kept(self._engine.select(self.frame, chosen))
+
+    def first_rejected(self, most: int) -> pl.DataFrame:
+        """Some of the rejected rows, in Python: `reason` and `row`.
+
+        Args:
+            most: How many at most.
+
+        Raises:
+            ReadError: The engine cannot read the source.
+        """
+        with in_words(self.where):
+            rows = self._engine.rows(self.rejected.limit(most))
+        return pl.DataFrame(rows, schema=REJECTED, orient="row")
 
     def close(self) -> None:
         """Let go of connections and files; the frames end with it."""
@@ -142,7 +177,7 @@ def judged(
     headers = {shape.headers[place]: column for column, place in mapped.places.items()}
     left = tuple(header for header in shape.headers if header not in headers)
     return EngineReading(
-        accepted, rejected, where, mapped.mapping.name, headers, left, count, close
+        accepted, rejected, where, mapped.mapping.name, headers, left, count, engine, close
     )
 
 
