@@ -162,3 +162,10 @@ def test_mistakes_are_said_and_nothing_is_written(arguments, said, tmp_path, mon
     assert said in got.output
     assert "Traceback" not in got.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_large_files_are_pointed_to_an_engine(rows, parquet, tmp_path, monkeypatch):
+    monkeypatch.setattr("senderscore_nb.cli.tally._LARGE", 1000)
+    assert "--engine duckdb counts files" in counted(parquet, "-o", tmp_path / "t.parquet")
+    said = counted(parquet, "--engine", "duckdb", "-o", tmp_path / "t.parquet")
+    assert "into memory" not in said

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 ENGINES = ("polars", "duckdb", "spark")
 _REJECTED = 100_000
+"""So many rejected rows are written, where an engine holds more."""
+
+_LARGE = 500_000_000
+"""Bytes of files from which polars' way of holding them is worth a word."""
 
 
 @click.command()
@@ -104,6 +108,7 @@ def _opened(
             )
         from senderscore_nb.sources import read_enrollments
 
+        _warn_of_size(source)
         reading = read_enrollments(list(source), mapping=mapping, timezone=timezone, progress=say)
         yield _Rows(reading.accepted, reading.read, reading.rejected.height, reading.rejected)
         return
@@ -127,6 +132,18 @@ def _opened(
         say(f"{counts.read:,} rows, {counts.rejected:,} of them rejected.")
         rejected = found.first_rejected(_REJECTED) if counts.rejected else pl.DataFrame()
         yield _Rows(found.kept(NEEDED), counts.read, counts.rejected, rejected)
+
+
+def _warn_of_size(source: Sequence[str]) -> None:
+    from senderscore_nb.sources.raw import find_files
+
+    size = sum(path.stat().st_size for path in find_files(list(source)))
+    if size > _LARGE:
+        click.echo(
+            f"{size / 1e9:.1f} GB are read into memory; --engine duckdb counts files without "
+            "holding their rows.",
+            err=True,
+        )
 
 
 def _write(rows: _Rows, rules: CountingRules, timezone: str, output: str) -> str:
