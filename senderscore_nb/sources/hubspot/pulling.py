@@ -20,6 +20,9 @@ from senderscore_nb.sources.hubspot.store import Store, month_files, write_parqu
 _FOLD = 200_000
 """Mails that wait in parts before they are folded into the months."""
 
+_LONG = 300_000
+"""Milliseconds after which a run is followed by another one, for what was modified meanwhile."""
+
 
 class Watch(Protocol):
     """Who is told of the progress."""
@@ -116,7 +119,12 @@ class Pull:
         if left is not None:
             self.watch.say("An earlier pull was broken off; it goes on from there.")
             self._run(left)
-        self._run(self._begun(full=self.wish.full and not (left is not None and left.full)))
+        run = self._begun(full=self.wish.full and not (left is not None and left.full))
+        self._run(run)
+        # A mail that was modified while a run was on its way may not have come in any version.
+        while run.full or self.api.now() - run.last > _LONG:
+            run = self._begun(full=False)
+            self._run(run)
         return self._state
 
     def _begun(self, *, full: bool) -> Run:
