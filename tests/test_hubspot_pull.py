@@ -18,7 +18,7 @@ from tests.hubspot_portal import DAY, SCOPES, START, Account, Portal, iso, servi
 
 
 class Interrupting:
-    """Somebody presses Ctrl-C when the second window has come."""
+    """Somebody presses Ctrl-C when two windows of two pages and one page have come."""
 
     come = 0
 
@@ -28,7 +28,7 @@ class Interrupting:
 
     def advance(self, mails: int) -> None:
         self.come += 1
-        if self.come == 2:
+        if self.come == 5:
             raise KeyboardInterrupt
 
 

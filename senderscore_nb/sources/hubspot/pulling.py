@@ -81,7 +81,7 @@ class Pull:
         sweep(self.folder)
         self._state = read_state(self._work / "state.json") or State(since=self.wish.since or 0)
         self._store = Store(self.folder / "emails", self._work)
-        self._reader = MailReader(self.api, self.wish.with_text, self._note)
+        self._reader = MailReader(self.api, self.wish.with_text, self._note, self.watch.advance)
         self._addressed = False
 
     def people(self) -> None:
@@ -191,7 +191,6 @@ class Pull:
     def _add(self, run: Run, frame: pl.DataFrame) -> None:
         self._store.add(run.parts, frame)
         self.mails += frame.height
-        self.watch.advance(frame.height)
         blank = frame.select(pl.all_horizontal(pl.col(SENDER, RECIPIENTS).is_null()).all()).item()
         self._addressed |= not blank
         if not self._addressed and self.mails >= self.api.settings.page:
