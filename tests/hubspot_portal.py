@@ -1,8 +1,7 @@
 """An account behind a server on this machine that answers as HubSpot's published API does.
 
-Requests are checked against the facts of the OpenAPI descriptions (paths, required fields, limits),
-answers against their required fields. Faults, changes while one pages, and an index that lags
-behind are put in by tests.
+Requests and answers are checked against `hubspot_schemas`. Faults, changes while one pages, and an
+index that lags behind are put in by tests.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import polars as pl
-from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
 from senderscore_nb.sources.hubspot import ApiSettings, Clock, Pulled, pull_hubspot
+from tests.hubspot_schemas import ANSWERED, ASKED
 
 TOKEN = "pat-na1-c4nary00-1234-5678"  # noqa: S105
 SCOPES = ("sales-email-read", "crm.objects.owners.read", "automation.sequences.read",
@@ -39,70 +39,6 @@ def iso(ms: int) -> str:
         f"{ms % 1000:03d}Z"
     )
 
-
-def _object(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required or properties),
-    }
-
-
-_TEXT = {"type": "string"}
-_TEXTS = {"type": "array", "items": _TEXT}
-_FILTER = {
-    **_object({"propertyName": _TEXT, "operator": {"enum": ["EQ", "GT", "GTE", "LT", "LTE"]},
-               "value": _TEXT}),
-    "additionalProperties": False,
-}  # fmt: skip
-_SEARCH = {
-    **_object({
-        "after": _TEXT,
-        "filterGroups": {"type": "array", "maxItems": 5, "items": _object(
-            {"filters": {"type": "array", "maxItems": 6, "items": _FILTER}})},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 200},
-        "properties": _TEXTS,
-        "sorts": {"type": "array", "maxItems": 1, "items": {
-            **_object({"propertyName": _TEXT, "direction": {"enum": ["ASCENDING", "DESCENDING"]}}),
-        }},
-    }),
-    "additionalProperties": False,
-}  # fmt: skip
-_IDS = {"type": "array", "items": _object({"id": _TEXT})}
-_ASKED = {
-    "search": _SEARCH,
-    "read": _object({"inputs": {**_IDS, "maxItems": 100}, "properties": _TEXTS,
-                     "propertiesWithHistory": _TEXTS}),
-    "contacts": _object({"inputs": {**_IDS, "maxItems": 1000}}),
-}  # fmt: skip
-_PROPERTIES = {"type": "object", "additionalProperties": {"type": ["string", "null"]}}
-_MAIL = _object({"archived": {"type": "boolean"}, "createdAt": _TEXT, "id": _TEXT,
-                 "updatedAt": _TEXT, "properties": _PROPERTIES})  # fmt: skip
-_PAGING = _object({"next": _object({"after": _TEXT})})
-_BATCH = {"status": _TEXT, "startedAt": _TEXT, "completedAt": _TEXT}
-
-
-def _list_of(item: dict[str, Any], **more: Any) -> dict[str, Any]:
-    known = {"results": {"type": "array", "items": item}, **more}
-    return _object({**known, "paging": _PAGING}, tuple(known))
-
-
-_ANSWERED = {
-    "search": _list_of(_MAIL, total={"type": "integer"}),
-    "read": _list_of(_MAIL, **_BATCH),
-    "contacts": _list_of(_object({"from": _object({"id": _TEXT}), "to": {
-        "type": "array",
-        "items": _object({"associationTypes": {"type": "array"}, "toObjectId": _TEXT}),
-    }}), **_BATCH),
-    "owners": _list_of(_object({"archived": {"type": "boolean"}, "createdAt": _TEXT, "id": _TEXT,
-                                "type": _TEXT, "updatedAt": _TEXT})),
-    "sequences": _list_of(_object({"createdAt": _TEXT, "id": _TEXT, "name": _TEXT,
-                                   "updatedAt": _TEXT, "userId": _TEXT}),
-                          total={"type": "integer"}),
-    "error": _object({"category": _TEXT, "correlationId": _TEXT, "message": _TEXT}),
-}  # fmt: skip
-ASKED = {name: Draft202012Validator(schema) for name, schema in _ASKED.items()}
-ANSWERED = {name: Draft202012Validator(schema) for name, schema in _ANSWERED.items()}
 
 Answer = tuple[int, dict[str, Any] | bytes, dict[str, str]]
 
@@ -354,8 +290,10 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(portal: Portal) -> Iterator[_Server]:
+def serving(portal: Portal, context: ssl.SSLContext | None = None) -> Iterator[_Server]:
     server = _Server(("127.0.0.1", 0), _Handler)
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.portal, server.lock = portal, threading.Lock()  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import ssl
 import time
 import traceback
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
@@ -211,6 +213,27 @@ def test_the_token_goes_nowhere_else(
     for file in account.folder.rglob("*"):
         assert not file.is_file() or b"c4nary" not in file.read_bytes()
     assert {h["authorization"] for h in account.portal.headers} == {f"Bearer {TOKEN}"}
+
+
+def test_certificates_are_checked(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with serving(account.portal, context) as server:
+        url = f"https://127.0.0.1:{server.server_port}/"
+        assert "certificate is not trusted" in str(failed(account, base_url=url))
+        assert account.portal.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        account.pull(base_url=url)
+    assert account.pulled() == account.theirs()
+
+
+def test_where_nobody_answers(account: Account) -> None:
+    found = failed(account, base_url="http://127.0.0.1:9", attempts=2)
+    assert "The server cannot be reached. It was tried 2 times." in str(found)
 
 
 @pytest.mark.parametrize(

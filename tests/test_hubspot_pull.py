@@ -18,7 +18,7 @@ from tests.hubspot_portal import DAY, SCOPES, START, Account, Portal, iso, servi
 
 
 class Interrupting:
-    """Somebody presses Ctrl-C when the second window has come."""
+    """Somebody presses Ctrl-C when two windows of two pages and one page have come."""
 
     come = 0
 
@@ -28,7 +28,7 @@ class Interrupting:
 
     def advance(self, mails: int) -> None:
         self.come += 1
-        if self.come == 2:
+        if self.come == 5:
             raise KeyboardInterrupt
 
 
@@ -130,6 +130,19 @@ def test_what_the_index_shows_late_is_found_by_the_overlap(account: Account) -> 
     assert account.pulled() == account.theirs()
 
 
+@pytest.mark.parametrize("ahead", [-90_000, 90_000])
+def test_a_wrong_clock_on_this_side_loses_nothing(account: Account, ahead: int) -> None:
+    clock = account.clock
+    account.portal.now = lambda: clock.time - ahead
+    some_mails(account.portal, 10)
+    for number in (1, 2):
+        account.portal.put(str(number), int(account.portal.now() * 1000) - 2_000)
+        pulled = account.pull()
+        assert account.pulled() == account.theirs()
+        assert abs(pulled.through.timestamp() - account.portal.now()) < 60
+        clock.time += 60
+
+
 def test_full_forgets_what_was_deleted_and_since_begins_later(account: Account) -> None:
     some_mails(account.portal, 250)
     account.pull()
@@ -147,6 +160,25 @@ def test_full_forgets_what_was_deleted_and_since_begins_later(account: Account) 
     day = dt.datetime(2026, 4, 15, tzinfo=dt.UTC)
     account.pull(full=True, since=day)
     assert min(account.pulled().values()) >= "2026-04-15"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_is_modified_during_a_long_pull_is_there_at_its_end(
+    account: Account, full: bool
+) -> None:
+    account.portal.most = 10
+    some_mails(account.portal, 100)
+    if full:
+        account.pull(page=2, window=10)
+
+    def modify() -> None:
+        account.clock.time += 400 * (not full)
+        account.portal.put("99", int(account.clock.time * 1000), hs_email_status="BOUNCED")
+
+    account.portal.changes[len(account.portal.asked) + 20] = [modify]
+    pulled = account.pull(page=2, window=10, full=full)
+    assert account.pulled() == account.theirs()
+    assert pulled.through.timestamp() > account.clock.time - 60
 
 
 def test_an_earlier_since_brings_what_is_older(account: Account) -> None:

@@ -206,7 +206,7 @@ class Api:
         where = f"{request.method} {request.path}"
         if self._client is None:
             raise RuntimeError("the connection is not open")
-        problem = ""
+        problem: PullError
         try:
             answer = self._client.request(
                 request.method,
@@ -215,24 +215,29 @@ class Api:
                 json=request.body,
             )
         except httpx.HTTPError as error:
-            problem = self._failure(error)
+            problem = self._failure(error, where)
         else:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status_code, headers, answer.content, where, self._scrubber)
-        raise AgainError(problem, where=where)  # not in the handler: the error holds the token
+        raise problem  # not in the handler: the error of the transport holds the token
 
-    def _failure(self, error: httpx.HTTPError) -> str:
+    def _failure(self, error: httpx.HTTPError, where: str) -> PullError:
         import httpx
 
         if "CERTIFICATE" in str(error).upper():
-            return "The server's certificate is not trusted."
+            return PullError(
+                "The server's certificate is not trusted.",
+                where=where,
+                hint="Where a proxy has one of its own, name the file of it in SSL_CERT_FILE.",
+            )
+        found = f"The connection broke ({type(error).__name__})."
         if isinstance(error, httpx.TimeoutException):
-            return f"There was no answer within {self.settings.timeout_seconds:g} seconds."
-        if isinstance(error, httpx.ConnectError):
-            return "The server cannot be reached."
-        if isinstance(error, httpx.ProxyError):
-            return "The proxy does not let this through."
-        return f"The connection broke ({type(error).__name__})."
+            found = f"There was no answer within {self.settings.timeout_seconds:g} seconds."
+        elif isinstance(error, httpx.ConnectError):
+            found = "The server cannot be reached."
+        elif isinstance(error, httpx.ProxyError):
+            found = "The proxy does not let this through."
+        return AgainError(found, where=where)
 
     def _keep_time(self, reply: Reply) -> None:
         """The server's clock, and a pause where its present span is used up."""

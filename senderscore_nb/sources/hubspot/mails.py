@@ -68,11 +68,13 @@ class MailReader:
         with_text: Whether subjects and texts of all mails are read; else only the subjects of
             incoming mail, and the texts of bounce notices, which name who was not reached.
         say: Told of what the token may not do, once.
+        come: Told how many mails have come, page by page.
     """
 
     api: Api
     with_text: bool
     say: Callable[[str], None]
+    come: Callable[[int], None]
     _asks_contacts: bool = field(default=True, init=False)
 
     def shortened(self, window: Window, most: int) -> Window:
@@ -112,11 +114,13 @@ class MailReader:
             The mails, and whether there are no more.
         """
         found = list(page.results)
+        self.come(len(found))
         while page.results and page.total > len(page.results):
             if len(found) >= most:
                 return found, False
             page = self._page(window, found[-1].id)
             found += page.results
+            self.come(len(page.results))
         return found, True
 
     def frame(self, mails: Sequence[MailObject]) -> pl.DataFrame:

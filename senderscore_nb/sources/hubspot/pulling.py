@@ -20,6 +20,9 @@ from senderscore_nb.sources.hubspot.store import Store, month_files, write_parqu
 _FOLD = 200_000
 """Mails that wait in parts before they are folded into the months."""
 
+_LONG = 300_000
+"""Milliseconds after which a run is followed by another one, for what was modified meanwhile."""
+
 
 class Watch(Protocol):
     """Who is told of the progress."""
@@ -78,7 +81,7 @@ class Pull:
         sweep(self.folder)
         self._state = read_state(self._work / "state.json") or State(since=self.wish.since or 0)
         self._store = Store(self.folder / "emails", self._work)
-        self._reader = MailReader(self.api, self.wish.with_text, self._note)
+        self._reader = MailReader(self.api, self.wish.with_text, self._note, self.watch.advance)
         self._addressed = False
 
     def people(self) -> None:
@@ -116,7 +119,12 @@ class Pull:
         if left is not None:
             self.watch.say("An earlier pull was broken off; it goes on from there.")
             self._run(left)
-        self._run(self._begun(full=self.wish.full and not (left is not None and left.full)))
+        run = self._begun(full=self.wish.full and not (left is not None and left.full))
+        self._run(run)
+        # A mail that was modified while a run was on its way may not have come in any version.
+        while run.full or self.api.now() - run.last > _LONG:
+            run = self._begun(full=False)
+            self._run(run)
         return self._state
 
     def _begun(self, *, full: bool) -> Run:
@@ -183,7 +191,6 @@ class Pull:
     def _add(self, run: Run, frame: pl.DataFrame) -> None:
         self._store.add(run.parts, frame)
         self.mails += frame.height
-        self.watch.advance(frame.height)
         blank = frame.select(pl.all_horizontal(pl.col(SENDER, RECIPIENTS).is_null()).all()).item()
         self._addressed |= not blank
         if not self._addressed and self.mails >= self.api.settings.page:

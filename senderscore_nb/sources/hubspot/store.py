@@ -92,13 +92,16 @@ class Store:
 
 def newest(mails: pl.DataFrame) -> pl.DataFrame:
     """Each mail once, as it was modified last, and of those equal in that the last row; by id."""
-    when = instants(mails[MODIFIED], "UTC", "UTC")
-    return (
-        mails.with_columns(when=when, digits=pl.col(ID).str.len_chars())
-        .sort("digits", ID, "when", nulls_last=False, maintain_order=True)
-        .unique(ID, keep="last", maintain_order=True)
-        .select(COLUMNS)
+    keys = mails.select(
+        ID,
+        digits=pl.col(ID).str.len_chars(),
+        when=instants(mails[MODIFIED], "UTC", "UTC"),
+        place=pl.int_range(pl.len()),
     )
+    kept = keys.sort("digits", ID, "when", "place", nulls_last=False).unique(
+        ID, keep="last", maintain_order=True
+    )
+    return mails.select(pl.col(COLUMNS).gather(kept["place"]))
 
 
 def month_files(folder: Path) -> Iterator[Path]:
