@@ -252,6 +252,7 @@ SUITES: dict[str, Callable[[bool], Suite]] = {
     "factors": lambda quick: import_module("benchmarks.factors").factors(quick),
     "explain": lambda quick: import_module("benchmarks.explain").explain(quick),
     "reconstruct": lambda quick: import_module("benchmarks.mails").reconstruct(quick),
+    "store": lambda quick: import_module("benchmarks.store").store(quick),
     "explorer": lambda quick: import_module("benchmarks.explorer").explorer(quick),
     "lab": lambda quick: import_module("benchmarks.lab").thresholds(quick),
 }

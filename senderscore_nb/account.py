@@ -52,6 +52,14 @@ class Account:
         return self.reading.through
 
     @property
+    def enrollments(self) -> pl.DataFrame | None:
+        """The accepted enrollments; None where only tallies were read.
+
+        Whoever cannot do without them takes `reading.accepted`, which then says so.
+        """
+        return self.reading.accepted if self.reading.has_rows else None
+
+    @property
     def tallied(self) -> Tallied:
         """The tallies with what they were made under, as a tally file or a store keeps them.
 

@@ -98,6 +98,14 @@ def test_a_sweep_and_each_policy_alone_give_the_same_bands():
     assert facts[0].keys() != facts[1].keys()
 
 
+def test_a_day_is_added_to_a_store_each_way(elsewhere, monkeypatch):
+    monkeypatch.setattr("benchmarks.store.DATA", elsewhere / "data")
+    quick = suites.SUITES["store"](True)
+    facts = [run(case.command).facts for case in quick.cases]
+    assert facts == [facts[0]] * 3
+    assert facts[0]["ended"] > facts[0]["cells"] > 0
+
+
 def test_factors_are_measured_grouped_and_row_by_row():
     quick = suites.SUITES["factors"](True)
     facts = [run(case.command).facts for case in quick.cases]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 
@@ -14,7 +15,9 @@ from senderscore_nb import experiment
 from senderscore_nb.cli import main
 from senderscore_nb.contract import COLUMNS, MEASURES, Roster
 from senderscore_nb.policy import load_policy, parse_policy, preset_names
+from senderscore_nb.schedule.plan import parse_plan
 from senderscore_nb.score import STATUSES, score
+from senderscore_nb.sources import read_enrollments
 from tests.conftest import MONDAY, ROOT, SAMPLE, tally_rows
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -138,6 +141,30 @@ def test_the_typed_counts_of_the_mapping_page_are_scored(tmp_path, monkeypatch, 
     code = blocks(page, "python")[-1]
     exec(compile(code, "mapping.md", "exec"), {})  # noqa: S102
     assert "shape: (2, 3)" in capsys.readouterr().out
+
+
+def test_the_store_pages_examples_run(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "store.md"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample").symlink_to(SAMPLE)
+    (tmp_path / "my-exports").symlink_to(SAMPLE)
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks(page, "python")
+    exec(compile(code, "store.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == blocks(page, "text")[0]
+    everything = read_enrollments(SAMPLE, timezone="Europe/Stockholm").accepted
+    everything.write_csv("everything.csv")
+    ended = pl.col("ended_on") >= dt.date(2026, 11, 2)
+    everything.filter(ended).write_csv("since-november.csv")
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            _, *arguments = shlex.split(line, comments=True)
+            if arguments[0] != "report":
+                got = CliRunner().invoke(main, arguments)
+                assert got.exit_code == 0, (line, got.output)
+    assert "nothing differed" in got.output
+    (plan,) = blocks(page, "toml")
+    assert parse_plan(plan).data.source == ("store",)
 
 
 def test_the_calibration_page_says_what_comes_out(tmp_path, monkeypatch, capsys):

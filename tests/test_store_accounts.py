@@ -77,6 +77,7 @@ def test_it_is_the_account_of_the_exports(places, exports, kind):
     assert_frame_equal(account.select(chosen), exports.select(chosen))
     assert "only their counts were read" in describe(account.reading)
     assert "TallyReading" in repr(account)
+    assert account.enrollments is None
 
 
 def test_a_store_finds_the_roster_in_its_folder_and_a_folder_its_tally_file(places, exports):

@@ -142,15 +142,13 @@ def _newest(account: Account, given: dict[str, Any]) -> dt.date | None:
 
 def _runs(account: Account, given: dict[str, Any]) -> pl.DataFrame | None:
     """The enrollments, where no selection takes only some of their days or factors."""
-    if given["start"] or given["factors"] or not account.reading.has_rows:
+    rows = account.enrollments
+    if given["start"] or given["factors"] or rows is None or rows.is_empty():
         return None
     from senderscore_nb.selection import Selection
 
     chosen = Selection.parse({name: given[name] for name in ("users", "teams", "sequences")})
-    rows = account.reading.accepted.with_columns(day="enrolled_on")
-    if rows.is_empty():
-        return None
-    return chosen.apply(rows, account.roster).drop("day")
+    return chosen.apply(rows.with_columns(day="enrolled_on"), account.roster).drop("day")
 
 
 def _day(text: str | None, option: str) -> dt.date | None:

@@ -163,6 +163,8 @@ def facts_table(report: ReportFrame) -> Table:
     """The facts as a table."""
     values = facts(report)
     names = values.pop("versions")
+    unknown = [key for key, value in report.account.reading.row_facts.items() if value is None]
+    values = {key: value for key, value in values.items() if key not in unknown}
     rows = [(key.replace("_", " ").capitalize(), text(value)) for key, value in values.items()]
     rows.append(("Versions", ", ".join(f"{k} {v}" for k, v in names.items())))
     frame = pl.DataFrame(rows, schema=["what", "value"], orient="row")
