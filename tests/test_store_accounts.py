@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 
 import pytest
@@ -16,9 +17,9 @@ from senderscore_nb.errors import EnrollmentsNeededError, ReadError, SelectionEr
 from senderscore_nb.experiment import compare
 from senderscore_nb.policy import CountingRules, load_policy
 from senderscore_nb.snapshot import VARIABLE, Asked, Snapshot, rules_name, save_snapshot
-from senderscore_nb.sources import describe
+from senderscore_nb.sources import describe, read_enrollments
 from senderscore_nb.store import TallyStore, update, write_tallies
-from tests.conftest import SAMPLE, tally_rows
+from tests.conftest import ROOT, SAMPLE, tally_rows
 from tests.stores import ZONE
 
 FROM = ("store", "file")
@@ -221,6 +222,34 @@ def test_options_that_do_not_fit_tallies_are_refused(places):
         open_account([SAMPLE, places["file"]])
     with pytest.raises(ReadError, match="Nothing to read"):
         open_account(places["store"] + "/months/none")
+
+
+@pytest.mark.parametrize("name", ["\0", "x" * 5000, "~nobody-here/x", "["])
+def test_a_path_that_cannot_be_is_said_as_of_exports(name):
+    with pytest.raises((ReadError, ValueError, RuntimeError)) as of_tallies:
+        open_account(name)
+    with pytest.raises(type(of_tallies.value)):
+        read_enrollments(name)
+
+
+def test_the_sections_of_the_notebook_that_need_enrollments_say_so(places):
+    notebook = json.loads((ROOT / "notebooks" / "drivers.ipynb").read_text(encoding="utf-8"))
+    code = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    names: dict[str, object] = {}
+    said = 0
+    for cell in code:
+        text = "".join(cell["source"]).replace(
+            "open_account(sample_folder(), timezone=TIMEZONE)",
+            f"open_account({places['store']!r})",
+        )
+        if "raises-exception" in cell["metadata"].get("tags", []):
+            with pytest.raises(EnrollmentsNeededError) as caught:
+                exec(text, names)  # noqa: S102
+            assert caught.value._render_traceback_()[0].startswith("senderscore: ")
+            said += 1
+        elif "watch(" not in text:  # it takes long
+            exec(text, names)  # noqa: S102
+    assert said == 2
 
 
 def test_names_that_are_hidden_are_not_read(places, monkeypatch):

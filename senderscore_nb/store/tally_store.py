@@ -238,6 +238,6 @@ def is_store(folder: str | Path) -> bool:
     """Whether a folder holds a tally store, of whichever version."""
     try:
         names = names_in(Path(folder).expanduser())
-    except OSError:
-        return False
+    except (OSError, ValueError, RuntimeError):
+        return False  # no such name can be; whoever reads says so
     return any(generation_of(name) is not None for name in names)

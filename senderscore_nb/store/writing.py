@@ -219,7 +219,10 @@ class Writer:
         """The folder, made or found to be ours; what goes wrong with files, in words."""
         try:
             self._refuse_foreign()
-            (self._folder / MONTHS).mkdir(parents=True, exist_ok=True)
+            if not (self._folder / MONTHS).exists():
+                (self._folder / MONTHS).mkdir(parents=True, exist_ok=True)
+                sync_folder(self._folder)
+                sync_folder(self._folder.parent)
             yield
         except SenderScoreError:
             raise
