@@ -268,7 +268,7 @@ def test_the_command(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("HUBSPOT_TOKEN", TOKEN)
     got = run(folder, *fast, "--since", "2026-03-01")
     assert got.exit_code == 0, got.output
-    assert "Pulled 30 mails; 30 are in" in got.output
+    assert "Mails: 30 pulled, 30 in " in got.output
     assert account.pulled() == account.theirs()
     private = tmp_path / "token"
     private.write_text(TOKEN)

@@ -100,6 +100,20 @@ def test_more_mails_of_one_millisecond_than_a_query_finds(account: Account) -> N
     assert account.pulled() == account.theirs()
 
 
+def test_a_window_that_fills_up_while_it_is_read_is_read_to_its_end(account: Account) -> None:
+    account.portal.most = 10
+    some_mails(account.portal, 9)
+
+    def shown_late() -> None:
+        for i in range(50, 60):
+            account.portal.put(str(i), START + i * 1_000)
+
+    account.portal.changes[4] = [shown_late]
+    account.pull(page=3, window=10)
+    assert account.pulled() == account.theirs()
+    assert len(account.portal.searches()) < 10
+
+
 def test_mails_that_are_modified_while_one_pages_hide_no_others(account: Account) -> None:
     some_mails(account.portal, 60)
     later = int(account.clock.time * 1000) + 60_000
@@ -242,8 +256,8 @@ def test_owners_and_sequences(account: Account) -> None:
     sequences = pl.read_parquet(account.folder / "sequences.parquet")
     assert sequences["name"].to_list() == [*(f"Sequence {i}" for i in range(4)), "Shared"]
     (note,) = pulled.notes
-    assert "1 users were not listed" in note
-    assert "6 owners, 5 sequences" in describe_pull(pulled)
+    assert "not listed for 1 of the users" in note
+    assert "Owners: 6, sequences: 5." in describe_pull(pulled)
 
 
 @pytest.mark.parametrize(

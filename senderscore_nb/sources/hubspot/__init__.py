@@ -145,12 +145,12 @@ def _milliseconds(since: dt.datetime | None) -> int | None:
 def describe_pull(pulled: Pulled) -> str:
     """What a pull has done, in a few lines."""
     lines = [
-        f"Pulled {pulled.mails:,} mails; {pulled.total:,} are in {pulled.folder / 'emails'}.",
+        f"Mails: {pulled.mails:,} pulled, {pulled.total:,} in {pulled.folder / 'emails'}.",
         f"Written: {_listed(pulled.months)}." if pulled.months else "No month has changed.",
     ]
     if pulled.owners is not None:
-        sequences = "" if pulled.sequences is None else f", {pulled.sequences:,} sequences"
-        lines.append(f"{pulled.owners:,} owners{sequences}.")
+        sequences = "" if pulled.sequences is None else f", sequences: {pulled.sequences:,}"
+        lines.append(f"Owners: {pulled.owners:,}{sequences}.")
     lines.append(f"All that was modified up to {pulled.through:%Y-%m-%d %H:%M} UTC is here.")
     return "\n".join(lines)
 

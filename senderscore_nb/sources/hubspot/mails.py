@@ -108,7 +108,7 @@ class MailReader:
         Args:
             window: The window.
             page: What `first_page` gave.
-            most: No further page is read once there are so many.
+            most: Of a single millisecond no further page is read once there are so many.
 
         Returns:
             The mails, and whether there are no more.
@@ -116,7 +116,7 @@ class MailReader:
         found = list(page.results)
         self.come(len(found))
         while page.results and page.total > len(page.results):
-            if len(found) >= most:
+            if len(found) >= most and window.first == window.last:
                 return found, False
             page = self._page(window, found[-1].id)
             found += page.results

@@ -79,7 +79,7 @@ def read_sequences(api: Api, users: Iterable[str], say: Callable[[str], None]) -
         except RefusedError as error:
             refused.append(error)
     if refused:
-        say(f"Sequences of {len(refused)} users were not listed: {refused[0].found}")
+        say(f"Sequences were not listed for {len(refused)} of the users: {refused[0].found}")
     rows = [
         (s.id, s.name, s.user_id, s.created_at.isoformat(), s.updated_at.isoformat())
         for s in found.values()

@@ -35,7 +35,7 @@ class Store:
         self.fresh = work / "fresh"
         self._parts = work / "parts"
         for folder in (self.months, self.fresh, self._parts):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.waiting = sum(_rows(path) for path in self._waiting())
 
     def add(self, number: int, frame: pl.DataFrame) -> None:
