@@ -19,7 +19,7 @@ from senderscore_nb.policy import DEFAULT_POLICY, ScoringPolicy, load_policy
 from senderscore_nb.selection import Selection
 from senderscore_nb.snapshot import Asked, recall
 from senderscore_nb.sources import Mapping, Reading, read_enrollments, read_roster
-from senderscore_nb.store import Tallied, TallyReading, find_tallies, read_tallied
+from senderscore_nb.store import Tallied, find_tallies, read_tallied
 from senderscore_nb.tally import tally
 
 
@@ -195,7 +195,7 @@ def _opened(
         roster=people,
         labels=labels_of_names(reading.names, people),
         policy=policy,
-        timezone=_zone(reading, timezone),
+        timezone=reading.timezone or timezone or "",
     )
 
 
@@ -224,10 +224,6 @@ def _read(
             hint="`senderscore check` lists them; perhaps another --mapping is needed.",
         )
     return reading
-
-
-def _zone(reading: Reading, stated: str | None) -> str:
-    return (reading.tallied.timezone if isinstance(reading, TallyReading) else "") or stated or ""
 
 
 def _require_known(kind: str, name: str, labels: pl.DataFrame) -> None:

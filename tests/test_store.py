@@ -51,7 +51,7 @@ def frame_of(drawn: dict) -> pl.DataFrame:
     ).sort(KEYS)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(replacements, st.integers(0, 79), st.integers(0, 40))
 def test_a_store_is_its_days_newest_cells(tmp_path_factory, done, start, length):
     store, known = TallyStore(tmp_path_factory.mktemp("s") / "store"), {}

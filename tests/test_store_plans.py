@@ -94,6 +94,7 @@ def test_real_workers_make_a_page_of_a_store_with_names_replaced(tmp_path, monke
     (page,) = pages_of(project)
     html = (project.output / page).read_text()
     assert "Only tallies were read" in html
+    assert "What each piece of advice would be worth" not in html
     assert "Ann Example" not in html
     twin = json.loads((project.output / page.replace(".html", ".json")).read_text())
     assert twin["levers"] is None

@@ -202,7 +202,7 @@ def test_a_writer_does_not_wait_for_ever(tmp_path):
 
 
 def test_killed_at_any_moment_it_is_the_old_state_or_the_new(tmp_path):
-    command = [sys.executable, "-m", "tests.store_trials", str(tmp_path / "store"), "25", "7"]
+    command = [sys.executable, "-m", "tests.store_trials", str(tmp_path / "store"), "18", "7"]
     got = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     seen = json.loads(got.stdout)
     assert seen["broken"] == []

@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
 from senderscore_nb.contract import KEYS, MEASURES
@@ -48,6 +48,7 @@ def same(a: Tallied, b: Tallied) -> None:
     assert (a.rules, a.timezone, a.through) == (b.rules, b.timezone, b.through)
 
 
+@settings(max_examples=20)
 @given(enrollments)
 def test_what_is_written_is_read(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("t") / "tallies.parquet"
@@ -57,6 +58,7 @@ def test_what_is_written_is_read(tmp_path_factory, rows):
     assert is_tally_file(path)
 
 
+@settings(max_examples=15)
 @given(enrollments, enrollments)
 def test_files_of_halves_merge_to_the_file_of_all(tmp_path_factory, a, b):
     folder = tmp_path_factory.mktemp("t")

@@ -122,6 +122,11 @@ class Reading:
         return None
 
     @property
+    def timezone(self) -> str:
+        """The time zone in which days were decided before they were read; "" where none was."""
+        return ""
+
+    @property
     def through(self) -> dt.date | None:
         """The newest day that the data knows of: of an enrollment, or of an end."""
         ends = (pl.col(name).max() for name in ("enrolled_on", "ended_on"))

@@ -73,6 +73,11 @@ class TallyReading(Reading):
         return self.tallied.rules
 
     @property
+    def timezone(self) -> str:
+        """The account's time zone, as the tallies tell it."""
+        return self.tallied.timezone
+
+    @property
     def through(self) -> dt.date | None:
         """The newest day that the data knew of."""
         return self.tallied.through
