@@ -25,6 +25,9 @@ from senderscore_nb.sources.parse import clean
 PART = 1_000_000
 """Mails a part, about: 400 MB while it is worked on."""
 
+COPIES = 300_000
+"""Mails a part of those of which there may be another copy, about."""
+
 _MOST_PARTS = 256
 
 OUTGOING = pl.Schema(
@@ -106,12 +109,12 @@ def _sorted(
     mails: Batches, how: Typing, owners: pl.DataFrame, folder: Path | None, number: int, tell: Tell
 ) -> Store:
     tell(f"Looking for copies among {mails.rows:,} mails …")
-    twice = copied(mails.frame)
+    twice, copies = copied(mails.frame)
     known = owners.drop_nulls(["owner_id", "email"])
     by_owner = dict(zip(known["owner_id"], known["email"], strict=True))
     raw = mails.frame.collect_schema()
     sorting = _Sorting(
-        how, by_owner, twice, number,
+        how, by_owner, twice, number, max(1, min(number, -(-copies // COPIES))),
         outgoing=_spool(folder, "outgoing", OUTGOING),
         incoming=_spool(folder, "incoming", INCOMING),
         copies=_spool(folder, "copies", raw),
@@ -137,6 +140,7 @@ class _Sorting:
     by_owner: dict[str, str]
     twice: Sieve | None
     number: int
+    copy_parts: int
     outgoing: Spool
     incoming: Spool
     copies: Spool
@@ -159,7 +163,7 @@ class _Sorting:
 
     def take_copies(self) -> None:
         """What was put aside, without older copies."""
-        for part in range(self.number):
+        for part in range(self.copy_parts):
             mails = self.copies.read(part)
             kept = newest(mails, self.how)
             self.copies.forget(part)
@@ -177,7 +181,7 @@ class _Sorting:
     def _put_aside(self, mails: pl.DataFrame) -> None:
         missing = {n: t for n, t in self.copies.schema.items() if n not in mails.columns}
         mails = mails.with_columns(pl.lit(None, t).alias(n) for n, t in missing.items())
-        self.copies.spread(mails, clean_id(mails).hash(seed=7) % self.number)
+        self.copies.spread(mails, clean_id(mails).hash(seed=7) % self.copy_parts)
 
     def _sort(self, mails: pl.DataFrame) -> None:
         if mails.is_empty():
