@@ -24,8 +24,8 @@ except ImportError:  # pragma: no cover - Windows
 PREFIX = "senderscore-mail-"
 _LOCK = "in-use"
 
-HELD = 12_000_000
-"""Values that are held before they go to the disk: 100 to 200 MB."""
+HELD = 10_000_000
+"""Values that are held before they go to the disk, about 100 MB."""
 
 _GROUP = 25_000
 
@@ -47,7 +47,7 @@ class Spool:
     bounds: bool = False
     _held: dict[int, list[pl.DataFrame]] = field(default_factory=dict)
     _files: dict[int, list[Path]] = field(default_factory=dict)
-    _rows: int = 0
+    _values: int = 0
 
     def add(self, frame: pl.DataFrame, part: int = 0) -> None:
         """Keep a frame in a part.
@@ -55,10 +55,8 @@ class Spool:
         Raises:
             ReadError: There is no room on the disk.
         """
-        self._held.setdefault(part, []).append(frame.select(self.schema.names()))
-        self._rows += frame.height
-        if self.folder is not None and self._rows * len(self.schema) > HELD:
-            self._write(self.folder)
+        self._hold(frame.select(self.schema.names()), part)
+        self._write()
 
     def spread(self, frame: pl.DataFrame, parts: pl.Series) -> None:
         """Keep each row of a frame in the part that is its own.
@@ -72,21 +70,25 @@ class Spool:
         ordered, start = frame.select(self.schema.names())[order], 0
         for part, end in enumerate(ends):
             if end > start:
-                self.add(ordered.slice(start, end - start), part)
+                self._hold(ordered.slice(start, end - start), part)
             start = end
+        if self._values > HELD:
+            self._write()
 
     def frames(self, part: int = 0) -> Iterator[pl.DataFrame]:
         """The frames of a part, one after the other."""
+        self._write()
         for path in self._files.get(part, ()):
             yield pl.read_parquet(path, hive_partitioning=False)
         yield from self._held.get(part, ())
 
     def scan(self, part: int = 0) -> pl.LazyFrame:
-        """All rows of a part, in the order in which they came."""
-        frames = [frame.lazy() for frame in self._held.get(part, ())]
+        """All rows of a part."""
+        self._write()
         if files := self._files.get(part):
-            frames.insert(0, pl.scan_parquet(files, hive_partitioning=False, glob=False))
-        return pl.concat(frames) if frames else pl.LazyFrame(schema=self.schema)
+            return pl.scan_parquet(files, hive_partitioning=False, glob=False)
+        held = self._held.get(part)
+        return pl.concat(held).lazy() if held else pl.LazyFrame(schema=self.schema)
 
     def read(self, part: int = 0) -> pl.DataFrame:
         """All rows of a part."""
@@ -94,26 +96,32 @@ class Spool:
 
     def forget(self, part: int = 0) -> None:
         """A part is not needed any more."""
-        self._rows -= sum(frame.height for frame in self._held.pop(part, ()))
+        self._held.pop(part, None)
         for path in self._files.pop(part, ()):
             path.unlink(missing_ok=True)
 
-    def _write(self, folder: Path) -> None:
-        """What is held goes to files."""
+    def _hold(self, frame: pl.DataFrame, part: int) -> None:
+        self._held.setdefault(part, []).append(frame)
+        self._values += frame.height * frame.width
+
+    def _write(self) -> None:
+        """What is held goes to files, where there is a folder for them."""
+        if self.folder is None:
+            return
         for part, frames in self._held.items():
             files = self._files.setdefault(part, [])
-            path = folder / f"{part}-{len(files)}.parquet"
+            path = self.folder / f"{part}-{len(files)}.parquet"
             try:
-                folder.mkdir(exist_ok=True)
+                self.folder.mkdir(exist_ok=True)
                 pl.concat(frames).write_parquet(
                     path, compression="uncompressed", statistics=self.bounds,
                     row_group_size=_GROUP if self.bounds else None,
                 )  # fmt: skip
             except OSError as error:
-                raise _no_room(folder, error) from None
+                raise _no_room(self.folder, error) from None
             files.append(path)
         self._held.clear()
-        self._rows = 0
+        self._values = 0
 
 
 def _no_room(folder: Path, error: OSError) -> ReadError:
