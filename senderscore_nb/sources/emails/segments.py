@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from senderscore_nb.sources.emails.kinds import BOUNCED
 from senderscore_nb.sources.emails.rules import MINUTE, EmailRules, microseconds
-from senderscore_nb.sources.emails.typed import BOUNCED
 from senderscore_nb.sources.emails.words import CODE, Words
 
 KEY = ("sequence_id", "sender", "recipient")

@@ -6,7 +6,7 @@ grows with the size of a part, not with all mail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +16,11 @@ import polars as pl
 from senderscore_nb.sources.emails.addresses import SEPARATOR
 from senderscore_nb.sources.emails.batches import ROW, Batches
 from senderscore_nb.sources.emails.copies import copied, newest
+from senderscore_nb.sources.emails.kinds import BOUNCED, REFUSED, SENT
 from senderscore_nb.sources.emails.sieve import Sieve
 from senderscore_nb.sources.emails.spool import Spool, workspace
-from senderscore_nb.sources.emails.typed import BOUNCED, REFUSED, SENT, Typing, typed
+from senderscore_nb.sources.emails.typed import Typing, typed
+from senderscore_nb.sources.emails.watch import Watch
 from senderscore_nb.sources.emails.words import CODE, Words, once_each
 from senderscore_nb.sources.parse import clean
 
@@ -53,8 +55,6 @@ _LAST_OUTGOING, _LAST_INCOMING = REFUSED, 19
 _KINDS = pl.Schema({"kind": pl.UInt8(), "mails": pl.Int64(), "newest": pl.Int64()})
 _REJECTED = pl.Schema({ROW: pl.Int64(), "kind": pl.UInt8()})
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Store:
@@ -88,27 +88,37 @@ class Store:
 
 
 @contextmanager
-def stored(mails: Batches, how: Typing, owners: pl.DataFrame, tell: Tell) -> Iterator[Store]:
+def stored(mails: Batches, how: Typing, owners: pl.DataFrame, watch: Watch) -> Iterator[Store]:
     """Typed mail by what it is for; what is on the disk goes when the block ends.
 
     Args:
         mails: Some or all columns of `columns.MAIL`, and `row`.
         how: Rules, zone and aliases.
         owners: `owner_id` and `email`, for mail whose sender is an owner alone.
-        tell: Called with a line about each step.
+        watch: Where it is said how far this is.
     """
-    number = min(_MOST_PARTS, max(1, -(-mails.rows // PART)))
+    number = parts_for(mails.rows)
     if number == 1:
-        yield _sorted(mails, how, owners, None, 1, tell)
+        yield _sorted(mails, how, owners, None, 1, watch)
         return
     with workspace() as folder:
-        yield _sorted(mails, how, owners, folder, number, tell)
+        yield _sorted(mails, how, owners, folder, number, watch)
+
+
+def parts_for(mails: int) -> int:
+    """In how many parts so many mails are worked on: one where they are few."""
+    return min(_MOST_PARTS, max(1, -(-mails // PART)))
 
 
 def _sorted(
-    mails: Batches, how: Typing, owners: pl.DataFrame, folder: Path | None, number: int, tell: Tell
+    mails: Batches,
+    how: Typing,
+    owners: pl.DataFrame,
+    folder: Path | None,
+    number: int,
+    watch: Watch,
 ) -> Store:
-    tell(f"Looking for copies among {mails.rows:,} mails …")
+    watch.line(f"Looking for copies among {mails.rows:,} mails")
     twice, copies = copied(mails.frame)
     known = owners.drop_nulls(["owner_id", "email"])
     by_owner = dict(zip(known["owner_id"], known["email"], strict=True))
@@ -125,8 +135,9 @@ def _sorted(
         nonlocal done
         sorting.take(batch)
         done += batch.height
-        tell(f"Reading the mails: {done:,} of {mails.rows:,} …")
+        watch.at("Reading the mails", done, mails.rows, batch.height)
 
+    watch.line("Reading the mails")
     mails.feed(take)
     sorting.take_copies()
     return sorting.store(folder)
@@ -165,6 +176,8 @@ class _Sorting:
         """What was put aside, without older copies."""
         for part in range(self.copy_parts):
             mails = self.copies.read(part)
+            if mails.is_empty():
+                continue
             kept = newest(mails, self.how)
             self.copies.forget(part)
             self.older += mails.height - kept.height
