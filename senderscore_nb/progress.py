@@ -155,3 +155,32 @@ def pull_progress(*, quiet: bool) -> Iterator[_Lines | _Bar]:
 def _line(text: str) -> str:
     """A text from outside as one line without control characters."""
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+@contextmanager
+def work_progress(name: str) -> Iterator[tuple[Say, Callable[[int, int], None] | None]]:
+    """Callbacks for work of some length: say a line about a step; so much of so much is done.
+
+    On a terminal there is a bar with the time left, and the step beside it; elsewhere nothing.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None, None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    step = TextColumn("{task.description}", markup=False)
+    columns = (step, BarColumn(), TaskProgressColumn(markup=False), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield (
+            lambda line: bar.update(task, description=_line(line)),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )

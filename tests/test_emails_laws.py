@@ -7,12 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from senderscore_nb.contract import COLUMNS, Enrollment
-from senderscore_nb.sources.emails import EmailRules, reconstruct, store
+from senderscore_nb.sources.emails import EmailRules, reconstruct
 from senderscore_nb.sources.emails.columns import MAIL
 from senderscore_nb.sources.emails.outcomes import enrollment_ids
 from tests.mail_frames import START, ZONE, accounts, built, drawn_mail, frame, numbered
@@ -70,18 +69,6 @@ def test_the_order_of_mails_changes_nothing(rows: list[dict[str, Any]], random: 
     one, other = built(*rows, rules=LATE), built(*mixed, rules=LATE)
     assert one.enrollments.equals(other.enrollments)
     assert one.fates.sort("fate", "what").equals(other.fates.sort("fate", "what"))
-
-
-@settings(max_examples=15)
-@given(accounts)
-def test_parts_on_the_disk_change_nothing(rows: list[dict[str, Any]]) -> None:
-    whole = built(*rows, rules=LATE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "PART", 4)
-        parts = built(*rows, rules=LATE)
-    assert parts.enrollments.equals(whole.enrollments)
-    assert parts.fates.sort("fate", "what").equals(whole.fates.sort("fate", "what"))
-    assert parts.as_of == whole.as_of
 
 
 @settings(max_examples=15)

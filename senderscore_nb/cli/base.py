@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -96,3 +97,22 @@ def say(line: str) -> None:
     """A line about the progress, where somebody sits at a terminal."""
     if sys.stderr.isatty():
         click.echo(line, err=True)
+
+
+@contextmanager
+def ending_orderly() -> Iterator[None]:
+    """SIGTERM breaks off as Ctrl-C does, so that what is kept on the disk for a while goes."""
+    import signal
+    import threading
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

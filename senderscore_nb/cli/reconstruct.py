@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from senderscore_nb.cli.base import say
+from senderscore_nb.cli.base import ending_orderly
 from senderscore_nb.errors import SenderScoreError
 
 _ENDINGS = ("parquet", "csv")
@@ -48,6 +48,7 @@ def reconstruct(
     with `senderscore score`.
     """
     from senderscore_nb.output import format_of, write_frame
+    from senderscore_nb.progress import work_progress
     from senderscore_nb.sources import write_rejects
     from senderscore_nb.sources.emails import EmailRules, describe_emails, read_emails
 
@@ -59,14 +60,16 @@ def reconstruct(
     given: dict[str, Any] = {name: value for name, value in days.items() if value is not None}
     if as_of:
         given["as_of"] = _instant(as_of)
-    reading = read_emails(
-        list(mails),
-        timezone=timezone,
-        owners=owners,
-        aliases=aliases,
-        rules=EmailRules(**given),
-        progress=say,
-    )
+    with ending_orderly(), work_progress("Reading the mails") as (say, advance):
+        reading = read_emails(
+            list(mails),
+            timezone=timezone,
+            owners=owners,
+            aliases=aliases,
+            rules=EmailRules(**given),
+            progress=say,
+            advance=advance,
+        )
     write_frame(reading.accepted, form, output)
     click.echo(describe_emails(reading))
     click.echo(f"Enrollments were written to {output}.")

@@ -20,6 +20,7 @@ from senderscore_nb.sources.emails.rebuild import Rebuilt, rebuild
 from senderscore_nb.sources.emails.result import EmailReading, describe_emails
 from senderscore_nb.sources.emails.rules import EmailRules
 from senderscore_nb.sources.emails.typed import Typing
+from senderscore_nb.sources.emails.watch import Watch
 
 __all__ = [
     "EmailReading",
@@ -41,6 +42,7 @@ def read_emails(
     aliases: str | Path | dict[str, str] | None = None,
     rules: EmailRules = _DEFAULT,
     progress: Callable[[str], None] | None = None,
+    advance: Callable[[int, int], None] | None = None,
 ) -> EmailReading:
     """Read e-mail objects and reconstruct the enrollments that they belong to.
 
@@ -54,7 +56,9 @@ def read_emails(
         owners: `owner_id`, `user_id`, `email`, and names; a file or a frame.
         aliases: `alias`, `address`: mail of the one counts as mail of the other.
         rules: Gaps and windows.
-        progress: Called with a line about each step.
+        progress: Called with a line about each step, and each tenth of a long one.
+        advance: Called with how much of the work is done, and of how much, for a bar; what there
+            is of it in lines is left out then.
 
     Returns:
         An `EmailReading`; `accepted` has the columns of `outcomes.ENROLLMENT`.
@@ -68,7 +72,7 @@ def read_emails(
     mails = open_mails(paths, progress)
     how = Typing(rules, timezone, people.aliases)
     try:
-        built = rebuild(mails.mails, how, people, progress)
+        built = rebuild(mails.mails, how, people, Watch(progress, advance))
     except pl.exceptions.ComputeError as error:
         # A file is read while it is worked on, so what is wrong in its midst is found here.
         raise unreadable(", ".join(file.name for file in mails.files), error) from None

@@ -13,9 +13,12 @@ from senderscore_nb.sources.parse import clean
 _FINAL = ("SCHEDULED", "SENDING", "SENT", "FAILED", "BOUNCED")
 """Statuses from the first that a mail has to the last."""
 
+_ROOM = 64
+"""Of the ids that one mail has, one in so many is taken for one of several."""
 
-def copied(mails: pl.LazyFrame) -> Sieve | None:
-    """The ids that more than one mail has; None where there are none.
+
+def copied(mails: pl.LazyFrame) -> tuple[Sieve | None, int]:
+    """The ids that more than one mail has, None where there are none; and how many mails have one.
 
     Only the ids are held, as numbers: 8 bytes a mail.
     """
@@ -23,7 +26,7 @@ def copied(mails: pl.LazyFrame) -> Sieve | None:
     codes = mails.select(code.hash()).collect(engine="streaming").to_series().to_numpy()
     codes = np.sort(codes)
     twice = codes[1:][codes[1:] == codes[:-1]]
-    return Sieve.of([twice]) if len(twice) else None
+    return (Sieve.of([twice], room=_ROOM) if len(twice) else None), 2 * len(twice)
 
 
 def newest(mails: pl.DataFrame, how: Typing) -> pl.DataFrame:

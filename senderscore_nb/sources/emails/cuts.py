@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
+from senderscore_nb.sources.emails.kinds import NOTICE, REPLY
 from senderscore_nb.sources.emails.rules import MINUTE, EmailRules
 from senderscore_nb.sources.emails.segments import EVENT, FRAME, KEY, THREADS, Segments, cut
 from senderscore_nb.sources.emails.sieve import Hashes, Sieve, hashes
 from senderscore_nb.sources.emails.spool import Spool
 from senderscore_nb.sources.emails.store import Store
-from senderscore_nb.sources.emails.typed import NOTICE, REPLY
+from senderscore_nb.sources.emails.watch import Watch
 
-Tell = Callable[[str], None]
 _CANDIDATE = (*KEY, "place", "first_id", "first_at", "last_at")
 _OWNERS = pl.Schema({"sender": FRAME["sender"], "owner_id": FRAME["owner_id"], "n": pl.Int64()})
 
@@ -141,16 +141,15 @@ class Cuts:
         return Redone(before["place"], segments, change)
 
 
-def cut_parts(store: Store, rules: EmailRules, tell: Tell) -> Cuts:
+def cut_parts(store: Store, rules: EmailRules, watch: Watch) -> Cuts:
     """Cut the outgoing mail of all parts."""
     frames, threads = store.spool("segments", FRAME), store.spool("threads", THREADS)
     firsts, keys = [0], 0
     owners = [pl.DataFrame(schema=_OWNERS)]
     recipients: list[Hashes] = []
     in_threads: list[Hashes] = []
+    watch.line("Grouping outgoing mail")
     for part in range(store.number):
-        of = f", part {part + 1} of {store.number}" if store.number > 1 else ""
-        tell(f"Grouping outgoing mail{of} …")
         made = cut(store.outgoing.read(part), store.words, rules, firsts[-1])
         frames.add(made.frame, part)
         threads.add(made.threads, part)
@@ -158,6 +157,7 @@ def cut_parts(store: Store, rules: EmailRules, tell: Tell) -> Cuts:
         keys += made.keys
         owners.append(_owners(made.frame))
         recipients.append(np.unique(hashes(made.frame["recipient"])))
+        watch.at("Grouping outgoing mail", part + 1, store.number)
         in_threads.append(np.unique(hashes(made.threads["thread_id"])))
     return Cuts(
         store, frames, threads, tuple(firsts), keys, _added(owners), Sieve.of(recipients),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from senderscore_nb.sources.emails.batches import ROW
-from senderscore_nb.sources.emails.replies import by_kind
-from senderscore_nb.sources.emails.store import Store
-from senderscore_nb.sources.emails.typed import (
+from senderscore_nb.sources.emails.kinds import (
     AUTOMATIC,
     BOUNCED,
     FAILED,
@@ -19,6 +17,8 @@ from senderscore_nb.sources.emails.typed import (
     REPLY,
     SENT,
 )
+from senderscore_nb.sources.emails.replies import by_kind
+from senderscore_nb.sources.emails.store import Store
 
 FATES = pl.Schema({"fate": pl.String(), "what": pl.String(), "mails": pl.Int64()})
 

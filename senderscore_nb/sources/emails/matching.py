@@ -30,7 +30,9 @@ def latest_open(
     """
     keys = list(keys)
     wanted = incoming.drop_nulls(keys).select("row", "at", *keys)
-    known = candidates.join(wanted, on=keys, how="semi")
+    known = candidates.clear()
+    if wanted.height and candidates.height:
+        known = candidates.join(wanted, on=keys, how="semi")
     if known.is_empty():
         return pl.DataFrame(schema={"row": pl.Int64, "place": pl.Int64})
     ties = [name for name in TIES if name not in keys]

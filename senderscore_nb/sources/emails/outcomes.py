@@ -9,10 +9,7 @@ import polars as pl
 
 from senderscore_nb.contract import BOUNCE_TYPES, COLUMNS
 from senderscore_nb.sources import endings
-from senderscore_nb.sources.emails.people import People
-from senderscore_nb.sources.emails.rules import EmailRules, microseconds
-from senderscore_nb.sources.emails.segments import KEY
-from senderscore_nb.sources.emails.typed import (
+from senderscore_nb.sources.emails.kinds import (
     AUTOMATIC,
     BOUNCED,
     FAILED,
@@ -22,6 +19,9 @@ from senderscore_nb.sources.emails.typed import (
     REPLY,
     SOFT,
 )
+from senderscore_nb.sources.emails.people import People
+from senderscore_nb.sources.emails.rules import EmailRules, microseconds
+from senderscore_nb.sources.emails.segments import KEY
 
 ENROLLMENT: tuple[str, ...] = (
     *("enrollment_id", "user_id", "sequence_id", "enrolled_on", "ended_on", "replied", "bounced"),

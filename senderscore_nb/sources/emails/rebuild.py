@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from senderscore_nb.sources.emails.assembly import Assembly
 from senderscore_nb.sources.emails.batches import Batches
 from senderscore_nb.sources.emails.cuts import Cuts, cut_parts, main_owners
 from senderscore_nb.sources.emails.fates import fates_of
+from senderscore_nb.sources.emails.kinds import REPLY
 from senderscore_nb.sources.emails.outcomes import enrollments, happened, judged
 from senderscore_nb.sources.emails.people import People
 from senderscore_nb.sources.emails.replies import Mailbox, answering, match
-from senderscore_nb.sources.emails.results import Results
 from senderscore_nb.sources.emails.rules import EmailRules
 from senderscore_nb.sources.emails.segments import FRAME
 from senderscore_nb.sources.emails.store import Store, stored
-from senderscore_nb.sources.emails.typed import REPLY, Typing, reasons
+from senderscore_nb.sources.emails.typed import Typing, reasons
+from senderscore_nb.sources.emails.watch import Watch
 from senderscore_nb.sources.emails.words import CODE
 
-Say = Callable[[str], None]
+_SILENT = Watch()
 
 
 @dataclass(frozen=True)
@@ -46,31 +47,30 @@ class Rebuilt:
     again: int
 
 
-def rebuild(mails: Batches, how: Typing, people: People, say: Say | None = None) -> Rebuilt:
+def rebuild(mails: Batches, how: Typing, people: People, watch: Watch = _SILENT) -> Rebuilt:
     """Enrollments from mail.
 
     Args:
         mails: Some or all columns of `columns.MAIL`, and `row`.
         how: Rules, zone and aliases.
         people: Owners.
-        say: Called with a line about each step.
+        watch: Where it is said how far this is.
     """
-    tell = say or (lambda _: None)
-    with stored(mails, how, people.owners, tell) as store:
-        cuts = cut_parts(store, how.rules, tell)
-        tell("Matching incoming mail …")
+    with stored(mails, how, people.owners, watch) as store:
+        cuts = cut_parts(store, how.rules, watch)
+        watch.line("Matching incoming mail")
         senders = cuts.senders
         incoming, rest = answering(store.incoming, cuts.recipients, cuts.in_threads, senders)
         cuts, matched = _matched(cuts, incoming, senders, how.rules)
         known = _Known.of(store, how.rules)
         events = happened(matched, incoming)
-        results, main_owner = Results.within(store), main_owners(cuts)
+        watch.line("Writing enrollments")
+        assembly, main_owner = Assembly.within(store), main_owners(cuts)
         for part, segments in enumerate(cuts.final()):
-            of = f", part {part + 1} of {store.number}" if store.number > 1 else ""
-            tell(f"Writing enrollments{of} …")
             rows = judged(_spelled(segments, store), events, known.as_of or 0, how.rules)
-            results.add(enrollments(rows, how.zone, people, main_owner))
-        found = results.whole()
+            assembly.add(enrollments(rows, how.zone, people, main_owner))
+            watch.at("Writing enrollments", part + 1, store.number)
+        found = assembly.whole()
         return Rebuilt(
             enrollments=known.told(found),
             fates=fates_of(store, incoming, rest, matched, senders),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from senderscore_nb.sources.emails.addresses import SEPARATOR
+from senderscore_nb.sources.emails.kinds import NOTICE
 from senderscore_nb.sources.emails.matching import NEVER, latest_open
 from senderscore_nb.sources.emails.rules import EmailRules, microseconds
 from senderscore_nb.sources.emails.segments import Segments
 from senderscore_nb.sources.emails.sieve import Sieve, hashes
 from senderscore_nb.sources.emails.spool import Spool
-from senderscore_nb.sources.emails.typed import NOTICE
 
 MATCHED = pl.Schema({"row": pl.Int64(), "place": pl.Int64(), "by_thread": pl.Boolean()})
 

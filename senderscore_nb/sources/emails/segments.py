@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from senderscore_nb.sources.emails.kinds import BOUNCED
 from senderscore_nb.sources.emails.rules import MINUTE, EmailRules, microseconds
-from senderscore_nb.sources.emails.typed import BOUNCED
 from senderscore_nb.sources.emails.words import CODE, Words
 
 KEY = ("sequence_id", "sender", "recipient")
@@ -18,8 +17,6 @@ KEY = ("sequence_id", "sender", "recipient")
 
 EVENT = "event"
 """Column with the last reply or bounce notice that could have ended an enrollment before a mail."""
-
-_LOOKED_AT = ("at", "kind", "thread_id", "template_id", "contact_id", "owner_id", "opens", "clicks")
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -66,46 +63,56 @@ def cut(mails: pl.DataFrame, words: Words, rules: EmailRules, first: int = 0) ->
         rules: Gap and race.
         first: The place of the first stretch.
     """
-    order, same = _order(mails)
-    light = mails.select(name for name in (*_LOOKED_AT, EVENT) if name in mails.columns)[order]
-    starts = np.flatnonzero(_beginnings(light, same, rules))
-    frame = _summed(mails, light, order, starts, words)
+    mails, same = _ordered(mails)
+    starts = np.flatnonzero(_beginnings(mails, same, rules))
+    frame = _summed(mails, starts, words)
     place = pl.int_range(first, first + frame.height, dtype=pl.Int64, eager=True)
     frame = frame.with_columns(place.alias("place")).select(FRAME.names())
-    return Segments(frame, _threads(light, starts, first), int(np.count_nonzero(~same)))
+    return Segments(frame, _threads(mails, starts, first), int(np.count_nonzero(~same)))
 
 
-def _order(mails: pl.DataFrame) -> tuple[Ints, Flags]:
-    """Places of the mails by key and time, and where a mail has the key of the one before.
+def _ordered(mails: pl.DataFrame) -> tuple[pl.DataFrame, Flags]:
+    """Mails by key and time, and where a mail has the key of the one before.
 
     Which of two keys comes first is all the same, so they are ordered by a hash of the key; which
     of two mails of one instant comes first is decided by their ids.
     """
-    keys = mails.select(*KEY, "at", "mail_id", hash=mails.select(KEY).hash_rows())
-    order, same = _by("hash", keys)
-    if (same != _unchanged(("hash",), keys, order)).any():
+    order, same_hash = _order(mails, _hashed(mails))
+    ordered = mails[order]
+    same = _unchanged(ordered)
+    if (same != same_hash).any():
         # Two keys have one hash.
-        keys = keys.with_columns(hash=pl.struct(KEY).rank("dense").cast(pl.UInt64))
-        order, same = _by("hash", keys)
-    twin = same & _unchanged(("at",), keys, order)
+        number = mails.select(pl.struct(KEY).rank("dense").cast(pl.UInt64)).to_series()
+        order, same = _order(mails, number)
+        ordered = mails[order]
+    return ordered, same
+
+
+def _hashed(mails: pl.DataFrame) -> pl.Series:
+    return mails.select(KEY).hash_rows()
+
+
+def _order(mails: pl.DataFrame, number: pl.Series) -> tuple[Ints, Flags]:
+    """Places of mails by a number and time, and where one has the number of the one before."""
+    keys = mails.select("at", number=number)
+    order = keys.select(pl.arg_sort_by("number", "at")).to_series().cast(pl.Int64).to_numpy().copy()
+    numbers, at = (keys[name].to_numpy()[order] for name in ("number", "at"))
+    same = np.concatenate([np.zeros(len(order[:1]), np.bool_), numbers[1:] == numbers[:-1]])
+    twin = same & np.concatenate([same[:1], at[1:] == at[:-1]])
     if twin.any():
-        twins = np.flatnonzero(twin | np.append(twin[1:], False))
-        apart = keys[order[twins]].with_columns(pl.Series("place", order[twins]))
-        order[twins] = apart.sort("hash", "at", "mail_id")["place"].to_numpy()
+        twins = np.flatnonzero(twin | np.append(twin[1:], np.False_))
+        apart = pl.DataFrame(
+            {"number": numbers[twins], "at": at[twins], "place": order[twins]}
+        ).with_columns(mails["mail_id"].gather(order[twins]))
+        order[twins] = apart.sort("number", "at", "mail_id")["place"].to_numpy()
     return order, same
 
 
-def _by(name: str, keys: pl.DataFrame) -> tuple[Ints, Flags]:
-    order = keys.select(pl.arg_sort_by(name, "at")).to_series().cast(pl.Int64).to_numpy().copy()
-    return order, _unchanged(KEY, keys, order)
-
-
-def _unchanged(names: Sequence[str], keys: pl.DataFrame, order: Ints) -> Flags:
-    """Where a row in an order has the values of the row before."""
-    same = np.arange(len(order)) > 0
-    for name in names:
-        values = keys[name].gather(order)
-        same &= values.eq_missing(values.shift(1)).to_numpy()
+def _unchanged(mails: pl.DataFrame) -> Flags:
+    """Where a mail has the key of the one before."""
+    same = np.arange(mails.height) > 0
+    for name in KEY:
+        same &= mails[name].eq_missing(mails[name].shift(1)).to_numpy()
     return same
 
 
@@ -129,23 +136,22 @@ def _again(mails: pl.DataFrame, block: Flags, later: Flags) -> Flags:
     return np.asarray(same & ~block & later, dtype=np.bool_)
 
 
-def _summed(
-    mails: pl.DataFrame, light: pl.DataFrame, order: Ints, starts: Ints, words: Words
-) -> pl.DataFrame:
-    ends = np.append(starts[1:], len(order)) - 1 if len(starts) else starts
-    first, last = mails[order[starts]], light[ends]
+def _summed(mails: pl.DataFrame, starts: Ints, words: Words) -> pl.DataFrame:
+    ends = np.append(starts[1:], mails.height) - 1 if len(starts) else starts
+    first = mails.select(*KEY, "mail_id", "at", "template_id")[starts]
+    last = mails.select("at", "kind", "severity")[ends]
     return first.select(
         *KEY,
         pl.col("mail_id").alias("first_id"),
         pl.col("at").alias("first_at"),
         last["at"].alias("last_at"),
         last["kind"].alias("last_kind"),
-        mails["severity"].gather(order[ends]).alias("severity"),
+        last["severity"],
         "template_id",
-        _first_known(light["contact_id"], starts, ends).alias("contact_id"),
-        _most_frequent(light["owner_id"], starts, words).alias("owner_id"),
-        _any(light["opens"], starts).alias("opened"),
-        _any(light["clicks"], starts).alias("clicked"),
+        _first_known(mails["contact_id"], starts, ends).alias("contact_id"),
+        _most_frequent(mails["owner_id"], starts, words).alias("owner_id"),
+        _any(mails["opens"], starts).alias("opened"),
+        _any(mails["clicks"], starts).alias("clicked"),
     )
 
 

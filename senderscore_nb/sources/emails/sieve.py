@@ -10,8 +10,6 @@ import numpy.typing as npt
 import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
-_ROOM = 16
-"""Places for each hash, at least: fewer than one in sixteen of those not in the set pass."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +23,15 @@ class Sieve:
     marks: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, hashes: Iterable[Hashes]) -> Sieve:
-        """From the hashes of what is in the set."""
+    def of(cls, hashes: Iterable[Hashes], room: int = 8) -> Sieve:
+        """From the hashes of what is in the set.
+
+        Args:
+            hashes: As `hashes` makes them.
+            room: Bytes for each; of what is not in the set, one value in so many passes.
+        """
         parts = list(hashes)
-        wanted = _ROOM * max(1, sum(len(part) for part in parts))
+        wanted = room * max(1, sum(len(part) for part in parts))
         marks = np.zeros(1 << (wanted - 1).bit_length(), np.bool_)
         sieve = cls(marks)
         for part in parts:

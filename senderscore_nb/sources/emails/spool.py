@@ -24,10 +24,17 @@ except ImportError:  # pragma: no cover - Windows
 PREFIX = "senderscore-mail-"
 _LOCK = "in-use"
 
+HELD = 10_000_000
+"""Values that are held before they go to the disk, about 100 MB."""
+
+_GROUP = 25_000
+
 
 @dataclass
 class Spool:
     """Frames of one schema.
+
+    What comes in small pieces is held until there is enough of it for files of some size.
 
     Attributes:
         folder: Where they are kept; None where they are held.
@@ -40,6 +47,7 @@ class Spool:
     bounds: bool = False
     _held: dict[int, list[pl.DataFrame]] = field(default_factory=dict)
     _files: dict[int, list[Path]] = field(default_factory=dict)
+    _values: int = 0
 
     def add(self, frame: pl.DataFrame, part: int = 0) -> None:
         """Keep a frame in a part.
@@ -47,47 +55,40 @@ class Spool:
         Raises:
             ReadError: There is no room on the disk.
         """
-        frame = frame.select(list(self.schema))
-        if self.folder is None:
-            self._held.setdefault(part, []).append(frame)
-            return
-        files = self._files.setdefault(part, [])
-        path = self.folder / f"{part}-{len(files)}.parquet"
-        try:
-            self.folder.mkdir(exist_ok=True)
-            frame.write_parquet(path, compression="uncompressed", statistics=self.bounds,
-                                row_group_size=100_000)  # fmt: skip
-        except OSError as error:
-            raise ReadError(
-                f"The mails cannot be kept while they are worked on ({error.strerror}).",
-                where=str(self.folder),
-                hint="Set TMPDIR to a folder with room for about twice what the mails take.",
-            ) from None
-        files.append(path)
+        self._hold(frame.select(self.schema.names()), part)
+        self._write()
 
     def spread(self, frame: pl.DataFrame, parts: pl.Series) -> None:
-        """Keep each row of a frame in the part that is its own."""
+        """Keep each row of a frame in the part that is its own.
+
+        Raises:
+            ReadError: There is no room on the disk.
+        """
         number = parts.cast(pl.UInt16).to_numpy()
         order = np.argsort(number, kind="stable")
-        ends = np.cumsum(np.bincount(number)) if len(number) else np.array([], np.int64)
-        ordered, start = frame.select(list(self.schema))[order], 0
-        for part, end in enumerate(ends.tolist()):
+        ends = np.cumsum(np.bincount(number)).tolist()
+        ordered, start = frame.select(self.schema.names())[order], 0
+        for part, end in enumerate(ends):
             if end > start:
-                self.add(ordered.slice(start, end - start), part)
+                self._hold(ordered.slice(start, end - start), part)
             start = end
+        if self._values > HELD:
+            self._write()
 
     def frames(self, part: int = 0) -> Iterator[pl.DataFrame]:
-        """The frames of a part, one after the other as they were kept."""
-        yield from self._held.get(part, ())
+        """The frames of a part, one after the other."""
+        self._write()
         for path in self._files.get(part, ()):
             yield pl.read_parquet(path, hive_partitioning=False)
+        yield from self._held.get(part, ())
 
     def scan(self, part: int = 0) -> pl.LazyFrame:
         """All rows of a part."""
+        self._write()
         if files := self._files.get(part):
             return pl.scan_parquet(files, hive_partitioning=False, glob=False)
         held = self._held.get(part)
-        return (pl.concat(held) if held else pl.DataFrame(schema=self.schema)).lazy()
+        return pl.concat(held).lazy() if held else pl.LazyFrame(schema=self.schema)
 
     def read(self, part: int = 0) -> pl.DataFrame:
         """All rows of a part."""
@@ -98,6 +99,37 @@ class Spool:
         self._held.pop(part, None)
         for path in self._files.pop(part, ()):
             path.unlink(missing_ok=True)
+
+    def _hold(self, frame: pl.DataFrame, part: int) -> None:
+        self._held.setdefault(part, []).append(frame)
+        self._values += frame.height * frame.width
+
+    def _write(self) -> None:
+        """What is held goes to files, where there is a folder for them."""
+        if self.folder is None:
+            return
+        for part, frames in self._held.items():
+            files = self._files.setdefault(part, [])
+            path = self.folder / f"{part}-{len(files)}.parquet"
+            try:
+                self.folder.mkdir(exist_ok=True)
+                pl.concat(frames).write_parquet(
+                    path, compression="uncompressed", statistics=self.bounds,
+                    row_group_size=_GROUP if self.bounds else None,
+                )  # fmt: skip
+            except OSError as error:
+                raise _no_room(self.folder, error) from None
+            files.append(path)
+        self._held.clear()
+        self._values = 0
+
+
+def _no_room(folder: Path, error: OSError) -> ReadError:
+    return ReadError(
+        f"The mails cannot be kept while they are worked on ({error.strerror}).",
+        where=str(folder),
+        hint="Set TMPDIR to a folder with room for about twice what the mails take as Parquet.",
+    )
 
 
 @contextmanager
@@ -112,11 +144,7 @@ def workspace() -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     except OSError as error:
-        raise ReadError(
-            f"The mails cannot be kept while they are worked on ({error.strerror}).",
-            where=tempfile.gettempdir(),
-            hint="Set TMPDIR to a folder with room for about twice what the mails take.",
-        ) from None
+        raise _no_room(Path(tempfile.gettempdir()), error) from None
     try:
         with (folder / "new").open("w") as lock:
             if fcntl is not None:

@@ -6,7 +6,7 @@ grows with the size of a part, not with all mail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +16,19 @@ import polars as pl
 from senderscore_nb.sources.emails.addresses import SEPARATOR
 from senderscore_nb.sources.emails.batches import ROW, Batches
 from senderscore_nb.sources.emails.copies import copied, newest
+from senderscore_nb.sources.emails.kinds import BOUNCED, REFUSED, SENT
 from senderscore_nb.sources.emails.sieve import Sieve
 from senderscore_nb.sources.emails.spool import Spool, workspace
-from senderscore_nb.sources.emails.typed import BOUNCED, REFUSED, SENT, Typing, typed
+from senderscore_nb.sources.emails.typed import Typing, typed
+from senderscore_nb.sources.emails.watch import Watch
 from senderscore_nb.sources.emails.words import CODE, Words, once_each
 from senderscore_nb.sources.parse import clean
 
 PART = 1_000_000
 """Mails a part, about: 400 MB while it is worked on."""
+
+COPIES = 300_000
+"""Mails a part of those of which there may be another copy, about."""
 
 _MOST_PARTS = 256
 
@@ -49,8 +54,6 @@ _SENT = tuple("recipients" if name == "recipient" else name for name in OUTGOING
 _LAST_OUTGOING, _LAST_INCOMING = REFUSED, 19
 _KINDS = pl.Schema({"kind": pl.UInt8(), "mails": pl.Int64(), "newest": pl.Int64()})
 _REJECTED = pl.Schema({ROW: pl.Int64(), "kind": pl.UInt8()})
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -85,33 +88,43 @@ class Store:
 
 
 @contextmanager
-def stored(mails: Batches, how: Typing, owners: pl.DataFrame, tell: Tell) -> Iterator[Store]:
+def stored(mails: Batches, how: Typing, owners: pl.DataFrame, watch: Watch) -> Iterator[Store]:
     """Typed mail by what it is for; what is on the disk goes when the block ends.
 
     Args:
         mails: Some or all columns of `columns.MAIL`, and `row`.
         how: Rules, zone and aliases.
         owners: `owner_id` and `email`, for mail whose sender is an owner alone.
-        tell: Called with a line about each step.
+        watch: Where it is said how far this is.
     """
-    number = min(_MOST_PARTS, max(1, -(-mails.rows // PART)))
+    number = parts_for(mails.rows)
     if number == 1:
-        yield _sorted(mails, how, owners, None, 1, tell)
+        yield _sorted(mails, how, owners, None, 1, watch)
         return
     with workspace() as folder:
-        yield _sorted(mails, how, owners, folder, number, tell)
+        yield _sorted(mails, how, owners, folder, number, watch)
+
+
+def parts_for(mails: int) -> int:
+    """In how many parts so many mails are worked on: one where they are few."""
+    return min(_MOST_PARTS, max(1, -(-mails // PART)))
 
 
 def _sorted(
-    mails: Batches, how: Typing, owners: pl.DataFrame, folder: Path | None, number: int, tell: Tell
+    mails: Batches,
+    how: Typing,
+    owners: pl.DataFrame,
+    folder: Path | None,
+    number: int,
+    watch: Watch,
 ) -> Store:
-    tell(f"Looking for copies among {mails.rows:,} mails …")
-    twice = copied(mails.frame)
+    watch.line(f"Looking for copies among {mails.rows:,} mails")
+    twice, copies = copied(mails.frame)
     known = owners.drop_nulls(["owner_id", "email"])
     by_owner = dict(zip(known["owner_id"], known["email"], strict=True))
     raw = mails.frame.collect_schema()
     sorting = _Sorting(
-        how, by_owner, twice, number,
+        how, by_owner, twice, number, max(1, min(number, -(-copies // COPIES))),
         outgoing=_spool(folder, "outgoing", OUTGOING),
         incoming=_spool(folder, "incoming", INCOMING),
         copies=_spool(folder, "copies", raw),
@@ -122,8 +135,9 @@ def _sorted(
         nonlocal done
         sorting.take(batch)
         done += batch.height
-        tell(f"Reading the mails: {done:,} of {mails.rows:,} …")
+        watch.at("Reading the mails", done, mails.rows, batch.height)
 
+    watch.line("Reading the mails")
     mails.feed(take)
     sorting.take_copies()
     return sorting.store(folder)
@@ -137,6 +151,7 @@ class _Sorting:
     by_owner: dict[str, str]
     twice: Sieve | None
     number: int
+    copy_parts: int
     outgoing: Spool
     incoming: Spool
     copies: Spool
@@ -159,8 +174,10 @@ class _Sorting:
 
     def take_copies(self) -> None:
         """What was put aside, without older copies."""
-        for part in range(self.number):
+        for part in range(self.copy_parts):
             mails = self.copies.read(part)
+            if mails.is_empty():
+                continue
             kept = newest(mails, self.how)
             self.copies.forget(part)
             self.older += mails.height - kept.height
@@ -177,7 +194,7 @@ class _Sorting:
     def _put_aside(self, mails: pl.DataFrame) -> None:
         missing = {n: t for n, t in self.copies.schema.items() if n not in mails.columns}
         mails = mails.with_columns(pl.lit(None, t).alias(n) for n, t in missing.items())
-        self.copies.spread(mails, clean_id(mails).hash(seed=7) % self.number)
+        self.copies.spread(mails, clean_id(mails).hash(seed=7) % self.copy_parts)
 
     def _sort(self, mails: pl.DataFrame) -> None:
         if mails.is_empty():

@@ -21,7 +21,7 @@ _ORDER = ("enrolled_on", "enrollment_id")
 
 
 @dataclass
-class Results:
+class Assembly:
     """Enrollments that are kept aside part by part, and brought together by day.
 
     So only one copy of them is in memory in the end, and a stretch of days.
@@ -31,7 +31,7 @@ class Results:
     days: list[pl.DataFrame] = field(default_factory=list)
 
     @classmethod
-    def within(cls, store: Store) -> Results:
+    def within(cls, store: Store) -> Assembly:
         """Kept where the mail is."""
         return cls(store.spool("enrollments", SCHEMA, bounds=True))
 
