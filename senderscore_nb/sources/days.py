@@ -24,8 +24,8 @@ _SLASHED = (
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%I:%M%p", "%I:%M:%S%p")
 # polars knows the changes of the clock up to 2099.
-_FIRST, _LAST = dt.date(1970, 1, 1), dt.date(2099, 12, 31)
-_EXPECTED = f"a day such as 2026-03-02, or a time, from {_FIRST.year} to {_LAST.year}"
+FIRST, LAST = dt.date(1970, 1, 1), dt.date(2099, 12, 31)
+EXPECTED = f"a day such as 2026-03-02, or a time, from {FIRST.year} to {LAST.year}"
 _NEVER = pl.lit(None, pl.Datetime("us"))
 
 
@@ -49,8 +49,8 @@ def parse_dates(
         days = frame["day"].zip_with(frame["day"].is_not_null(), times.cast(pl.Date))
     else:
         times, days = None, frame["day"]
-    good = days.is_between(_FIRST, _LAST).fill_null(value=False)
-    return Parsed(days.set(~good, None), text.is_not_null() & ~good, _EXPECTED, times)
+    good = days.is_between(FIRST, LAST).fill_null(value=False)
+    return Parsed(days.set(~good, None), text.is_not_null() & ~good, EXPECTED, times)
 
 
 def check_zone(zone: str | None, *, file: str, header: str) -> None:

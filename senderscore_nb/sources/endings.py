@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import polars as pl
 
 from senderscore_nb.contract import END_REASONS
@@ -51,55 +54,76 @@ RUN_STATUSES: tuple[str, ...] = ("active", "never_began", *END_REASONS)
 """What one status word of another sender can mean: it has not ended, it ended before anything was
 sent, or it ended and why."""
 
-_PROVIDERS = {
+_OPEN, _CLOSED = ("EXECUTING", "PAUSED"), ("FINISHED", "UNENROLLED")
+
+PROVIDERS: dict[str, tuple[str, ...]] = {
     "google": ("gmail.com", "googlemail.com"),
     "microsoft": ("outlook.com", "hotmail.com", "live.com", "msn.com", "office365.com"),
     "yahoo": ("yahoo.com", "ymail.com"),
 }
+"""Who runs a mailbox, and the domains that say so."""
+
+DOMAIN = r"@([^@\s>]+)>?$"
+"""The domain of an address, in its group."""
+
+
+def reasons_by_words(state: Any, by: Any, error: Any) -> list[tuple[Any, str | None]]:
+    """The rule of the contract's `end_reason`: conditions in order, each with what it means.
+
+    Args:
+        state: One of `STATES`; an expression with `is_in`, `is_null`, `is_not_null`, `&` and `|`,
+            as those of polars, or of SQL (`engines.conditions`).
+        by: One of `SOURCES`.
+        error: One of `ERRORS`.
+    """
+    is_error = by.is_in(["ERROR"]) | (by.is_null() & error.is_not_null())
+    return [
+        (state.is_in(_OPEN), None),
+        (is_error & error.is_in(["BOUNCED"]), "bounced"),
+        (is_error & error.is_in(["UNSUBSCRIBED"]), "unsubscribed"),
+        (is_error & error.is_in(BLOCKED), "blocked"),
+        (is_error, "error"),
+        *((by.is_in([word]), word.lower()) for word in SOURCES if word != "ERROR"),
+        (state.is_in(["FINISHED"]), "finished"),
+        (state.is_in(["UNENROLLED"]), "unknown"),
+    ]
+
+
+def contradictions(state: Any, ended_on: Any) -> list[tuple[Any, str]]:
+    """When state and end do not go together: conditions, each with what is wrong."""
+    return [
+        (state.is_in([word]) & ended_on.is_not_null(), f"state is {word} but there is an end")
+        for word in _OPEN
+    ] + [
+        (state.is_in([word]) & ended_on.is_null(), f"state is {word} but there is no end")
+        for word in _CLOSED
+    ]
 
 
 def end_reason() -> pl.Expr:
     """The contract's `end_reason` from `state`, `unenrolled_by` and `error_type`."""
-    state, by, error = pl.col("state"), pl.col("unenrolled_by"), pl.col("error_type")
-    is_error = (by == "ERROR") | (by.is_null() & error.is_not_null())
-    return (
-        pl.when(state.is_in(["EXECUTING", "PAUSED"]))
-        .then(None)
-        .when(is_error & (error == "BOUNCED"))
-        .then(pl.lit("bounced"))
-        .when(is_error & (error == "UNSUBSCRIBED"))
-        .then(pl.lit("unsubscribed"))
-        .when(is_error & error.is_in(BLOCKED))
-        .then(pl.lit("blocked"))
-        .when(is_error)
-        .then(pl.lit("error"))
-        .when(by.is_not_null())
-        .then(by.str.to_lowercase())
-        .when(state == "FINISHED")
-        .then(pl.lit("finished"))
-        .when(state == "UNENROLLED")
-        .then(pl.lit("unknown"))
-    )
+    return _first(reasons_by_words(*map(pl.col, ("state", "unenrolled_by", "error_type"))))
 
 
 def contradiction() -> pl.Expr:
     """Why state and end do not go together; null where they do."""
-    active = pl.col("state").is_in(["EXECUTING", "PAUSED"])
-    ended = pl.col("ended_on").is_not_null()
-    return (
-        pl.when(active & ended)
-        .then(pl.format("state is {} but there is an end", "state"))
-        .when(pl.col("state").is_in(["FINISHED", "UNENROLLED"]) & ~ended)
-        .then(pl.format("state is {} but there is no end", "state"))
-    )
+    return _first(contradictions(pl.col("state"), pl.col("ended_on")))
+
+
+def _first(branches: Sequence[tuple[pl.Expr, str | None]]) -> pl.Expr:
+    """The text of the first condition that holds."""
+    chain: Any = pl
+    for condition, said in branches:
+        chain = chain.when(condition).then(pl.lit(said, pl.String))
+    return cast(pl.Expr, chain.otherwise(None))
 
 
 def recipient_domain() -> pl.Expr:
     """The domain of an address, in lower case."""
-    return pl.col("recipient_email").str.to_lowercase().str.extract(r"@([^@\s>]+)>?$")
+    return pl.col("recipient_email").str.to_lowercase().str.extract(DOMAIN)
 
 
 def mailbox_provider() -> pl.Expr:
     """Who runs the mailbox, where the domain says so; most business domains do not."""
-    domains = {domain: name for name, ds in _PROVIDERS.items() for domain in ds}
+    domains = {domain: name for name, ds in PROVIDERS.items() for domain in ds}
     return pl.col("recipient_domain").replace_strict(domains, default=None, return_dtype=pl.String)

@@ -40,6 +40,15 @@ _PREFIX = re.compile(r"^propert(y|ies)[_.]", re.IGNORECASE)
 _HEADERS = Mapping(name="e-mails", columns=dict(MAIL))
 
 
+def unprefixed(header: str) -> str:
+    """A header without what warehouse copies put before properties.
+
+    >>> unprefixed("properties_hs_timestamp")
+    'hs_timestamp'
+    """
+    return _PREFIX.sub("", header.strip())
+
+
 def find_columns(headers: Sequence[str], *, where: str) -> dict[str, int]:
     """The place of each mail column's header.
 
@@ -48,7 +57,7 @@ def find_columns(headers: Sequence[str], *, where: str) -> dict[str, int]:
     Raises:
         MappingError: A needed column has no header, or two headers mean one column.
     """
-    plain = [_PREFIX.sub("", header.strip()) for header in headers]
+    plain = [unprefixed(header) for header in headers]
     folded = [fold(header) for header in plain]
     for column in ("mail_id", "modified"):
         for better in MAIL[column]:

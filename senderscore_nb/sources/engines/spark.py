@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from senderscore_nb.errors import ReadError
-from senderscore_nb.safe import shown
+from senderscore_nb.sources.engines.trouble import first_line
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,7 +24,7 @@ _OURS = {
     "spark.app.name": "senderscore",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.log.level": "ERROR",
+    "spark.log.level": "FATAL",
 }
 _HERE = {
     "spark.ui.enabled": "false",
@@ -75,7 +75,7 @@ def spark_session(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return builder.getOrCreate()
+            found = builder.getOrCreate()
     except (KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
@@ -85,12 +85,16 @@ def spark_session(
             hint="Check that the cluster is named as Spark names it (spark://HOST:PORT, yarn, "
             "local[2]) and can be reached from here.",
         ) from None
+    _silence()
+    return found
 
 
-def first_line(error: BaseException) -> str:
-    """What an engine says is wrong, on one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shown(lines[0] if lines else type(error).__name__, most=200)
+def _silence() -> None:
+    """What pyspark logs of an error before it raises it is said in words already."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel("CRITICAL")
 
 
 def _pyspark() -> type[SparkSession]:
