@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lab bench lint docs sample lock browser schedulers clean
+.PHONY: help setup report test lab bench lint docs sample lock browser schedulers engines clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,10 @@ browser:
 schedulers:
 	@sh tests/install_schedulers.sh
 
-test: $(STAMP) browser schedulers  ## run every test, the browser's and the schedulers' included
+engines:
+	@sh tests/install_engines.sh
+
+test: $(STAMP) browser schedulers engines  ## run every test, the browser's, schedulers' and engines' too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab

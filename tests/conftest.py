@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from senderscore_nb.sample import EXPORT, WEEKS, monday
 from tests.browser import find_chromium
-from tests.engines import in_one_process, spark
+from tests.engines import dealt_together, placed, postgres, reader, spark
 from tests.sample_frames import BOUNCED, DATA, REPLIED, TEXT
 
-__all__ = ["spark"]
+__all__ = ["postgres", "reader", "spark"]
 
 settings.register_profile(
     "project",
@@ -110,10 +110,14 @@ def settled(export: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(replied=REPLIED, bounced=BOUNCED)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that need an engine know where they run, before they are dealt out to workers."""
+    placed(item)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without a browser its tests cannot run; where CI is set that is a failure, not a skip."""
-    in_one_process(items)
+    dealt_together(items)
     if find_chromium() or os.environ.get("CI"):
         return
     for item in items:

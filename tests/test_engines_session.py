@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -58,22 +60,82 @@ def test_java_may_be_newer(monkeypatch, tmp_path):
     module._check_java()
 
 
-def test_a_master_of_another_form_is_told(monkeypatch):
-    class Broken:
-        def __getattr__(self, name):
-            return lambda *given: self
+class Builder:
+    """Stands for Spark's builder: keeps what it is told, and gives itself or gives up."""
 
-        def getOrCreate(self):  # noqa: N802
-            raise RuntimeError("Could not parse Master URL: 'nonsense'\n  at org.apache…")
+    def __init__(self, error=None):
+        self.told, self.error = {}, error
 
-    class Session:
-        builder = Broken()
+    def master(self, name):
+        return self.config("master", name)
 
-        @staticmethod
-        def getActiveSession():  # noqa: N802
-            return None
+    def remote(self, name):
+        return self.config("remote", name)
 
-    monkeypatch.setattr(module, "_pyspark", lambda: Session)
+    def config(self, key, value):
+        self.told[key] = value
+        return self
+
+    def getOrCreate(self):  # noqa: N802
+        if self.error:
+            raise RuntimeError(self.error)
+        return self
+
+
+@pytest.fixture
+def building(monkeypatch):
+    """A builder in the place of Spark's, and no session yet."""
+
+    def place(error=None):
+        builder = Builder(error)
+        session = type(
+            "Session", (), {"builder": builder, "getActiveSession": staticmethod(lambda: None)}
+        )
+        monkeypatch.setattr(module, "_pyspark", lambda: session)
+        return builder
+
+    for name in ("SPARK_MASTER", "SPARK_REMOTE", "SPARK_ENV_LOADED", "PYSPARK_GATEWAY_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    return place
+
+
+def test_a_session_is_begun_where_it_is_said(building, monkeypatch):
+    here = building()
+    spark_session(settings={"spark.x": "y"})
+    assert "master" not in here.told
+    assert here.told["spark.sql.session.timeZone"] == "UTC"
+    assert here.told["spark.sql.execution.arrow.pyspark.enabled"] == "true"
+    assert here.told["spark.x"] == "y"
+    assert "log4j2.properties" in here.told["spark.driver.extraJavaOptions"]
+    monkeypatch.setenv("SPARK_MASTER", "spark://there:7077")
+    there = building()
+    spark_session()
+    assert there.told["master"] == "spark://there:7077"
+    assert "spark.driver.host" not in there.told
+    other = building()
+    spark_session("yarn")
+    assert other.told["master"] == "yarn"
+    connect = building()
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    spark_session("sc://there")
+    assert connect.told["remote"] == "sc://there"
+    assert all(k == "remote" or k.startswith("spark.sql.") for k in connect.told)
+
+
+def test_a_master_of_another_form_is_told(building):
+    building("Could not parse Master URL: 'nonsense'\n  at org.apache…")
     with pytest.raises(ReadError, match="Could not parse Master URL: 'nonsense'") as raised:
         spark_session("nonsense")
     assert "--master nonsense" in str(raised.value)
+
+
+def test_the_command_says_that_java_is_missing(tmp_path):
+    command = [sys.executable, "-c", "from senderscore_nb.cli import main; main()", "reconstruct"]
+    options = [str(tmp_path), "--engine", "spark", "--timezone", "UTC", "-o", "x.parquet"]
+    got = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False,
+        env={**os.environ, "JAVA_HOME": str(tmp_path)}, cwd=tmp_path,
+    )  # fmt: skip
+    assert got.returncode == 2
+    assert "Spark needs Java, and none was found" in got.stderr
+    assert "Traceback" not in got.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -28,6 +28,9 @@ _ENDINGS = ("parquet", "csv")
               help="So long after the last mail any mail back is a reply; 30.")  # fmt: skip
 @click.option("--as-of", metavar="INSTANT",
               help="Leave out what is later, as 2026-11-16T00:00+01:00.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["duckdb", "spark"]),
+              help="MAILS is a warehouse's copy by Fivetran or Airbyte, read by this.")  # fmt: skip
+@click.option("--schema", metavar="NAME", help="Where a database has the copy.")
 @click.option("--rejects", metavar="FILE",
               help="Where to write rejected mails; beside the output unless given.")  # fmt: skip
 @click.option("--output", "-o", required=True, metavar="FILE",
@@ -38,19 +41,25 @@ def reconstruct(
     owners: str | None,
     aliases: str | None,
     as_of: str | None,
+    engine: Literal["duckdb", "spark"] | None,
+    schema: str | None,
     rejects: str | None,
     output: str,
     **days: float | None,
 ) -> None:
     """Reconstruct enrollments from e-mail objects of the CRM.
 
-    MAILS are CSV, TSV, XLSX or Parquet files with the API's names as headers. The output reads
-    with `senderscore score`.
+    MAILS are CSV, TSV, XLSX or Parquet files with the API's names as headers; or one copy of
+    HubSpot by Fivetran or Airbyte: a DuckDB database, postgresql://… (the password is taken from
+    PGPASSWORD or ~/.pgpass), or with --engine a folder with a file for each table. The output
+    reads with `senderscore score`.
     """
     from senderscore_nb.output import format_of, write_frame
     from senderscore_nb.progress import work_progress
     from senderscore_nb.sources import write_rejects
     from senderscore_nb.sources.emails import EmailRules, describe_emails, read_emails
+    from senderscore_nb.sources.engines.places import is_database, is_postgres
+    from senderscore_nb.sources.warehouse import read_warehouse
 
     form = format_of(output)
     if form not in _ENDINGS:
@@ -60,16 +69,18 @@ def reconstruct(
     given: dict[str, Any] = {name: value for name, value in days.items() if value is not None}
     if as_of:
         given["as_of"] = _instant(as_of)
+    how: dict[str, Any] = {
+        "timezone": timezone, "owners": owners, "aliases": aliases, "rules": EmailRules(**given),
+    }  # fmt: skip
+    copied = engine or schema or any(is_postgres(s) or is_database(s) for s in mails)
+    if copied and len(mails) > 1:
+        raise SenderScoreError("A warehouse's copy is read by itself: name one source.")
     with ending_orderly(), work_progress("Reading the mails") as (say, advance):
-        reading = read_emails(
-            list(mails),
-            timezone=timezone,
-            owners=owners,
-            aliases=aliases,
-            rules=EmailRules(**given),
-            progress=say,
-            advance=advance,
-        )
+        how |= {"progress": say, "advance": advance}
+        if copied:
+            reading = read_warehouse(mails[0], engine=engine or "duckdb", schema=schema, **how)
+        else:
+            reading = read_emails(list(mails), **how)
     write_frame(reading.accepted, form, output)
     click.echo(describe_emails(reading))
     click.echo(f"Enrollments were written to {output}.")

@@ -67,8 +67,20 @@ class Dialect(ABC):
         """Values that are compared one after the other."""
 
     @abstractmethod
+    def json(self, value: str, kind: str) -> str:
+        """A value that holds others, as JSON; null where a text is none."""
+
+    @abstractmethod
+    def json_text(self, json: str, key: str) -> str:
+        """What a JSON object has under a key (a Python text), as text."""
+
+    @abstractmethod
     def code(self, text: str) -> str:
         """A number that equal texts share."""
+
+    def once(self, sql: str) -> str:
+        """The same; an optimiser does not put it in place of its name."""
+        return sql
 
     def extract(self, text: str, pattern: str, group: int = 1) -> str:
         """What a group of a pattern finds, null where nothing is found."""
@@ -147,6 +159,17 @@ class DuckDB(Dialect):
         """A row."""
         return f"row({', '.join(values)})"
 
+    def json(self, value: str, kind: str) -> str:
+        """Structs and maps become JSON."""
+        if kind == "text":
+            return f"TRY_CAST({value} AS JSON)"
+        return f"to_json({value})"
+
+    def json_text(self, json: str, key: str) -> str:
+        """Without quotes; null for null."""
+        path = self.literal('$."' + key + '"')
+        return f"json_extract_string({json}, {path})"
+
     def code(self, text: str) -> str:
         """64 bits."""
         return f"hash({text})"
@@ -203,16 +226,31 @@ class Spark(Dialect):
 
     def as_json(self, fields: dict[str, str]) -> str:
         """A struct whose names are texts; nulls are kept."""
-        parts = ", ".join(f"{self.literal(k)}, {v}" for k, v in fields.items())
-        return f"to_json(named_struct({parts}), map('ignoreNullFields', 'false'))"
+        parts = ", ".join(f"{v} AS {self.quote(k)}" for k, v in fields.items())
+        return f"to_json(struct({parts}), map('ignoreNullFields', 'false'))"
 
     def struct(self, values: Iterable[str]) -> str:
         """A struct."""
         return f"struct({', '.join(values)})"
 
+    def json(self, value: str, kind: str) -> str:
+        """Structs and maps become JSON."""
+        return value if kind == "text" else f"to_json({value})"
+
+    def json_text(self, json: str, key: str) -> str:
+        """Without quotes; null for null, and where a text is no JSON."""
+        return f"get_json_object({json}, {self.literal('$.' + key)})"
+
     def code(self, text: str) -> str:
         """64 bits."""
         return f"xxhash64({text})"
+
+    def once(self, sql: str) -> str:
+        """Spark puts SQL in place of its name wherever a filter mentions it, over and over.
+
+        It does not where the SQL could give something else the next time, as far as it can tell.
+        """
+        return f"CASE WHEN rand(0) >= 0 THEN {sql} END"
 
     def _since_1970(self, microseconds: str) -> str:
         return f"timestampadd(MICROSECOND, {microseconds}, TIMESTAMP_NTZ'1970-01-01 00:00:00')"

@@ -21,20 +21,13 @@ if TYPE_CHECKING:
 _KINDS: dict[str, Kind] = {
     "VARCHAR": "text",
     "DATE": "date",
-    "TIMESTAMP": "naive",
-    "TIMESTAMP_S": "naive",
-    "TIMESTAMP_MS": "naive",
-    "TIMESTAMP_NS": "naive",
     "BOOLEAN": "boolean",
     "FLOAT": "float",
     "DOUBLE": "float",
-} | dict.fromkeys(
-    (
-        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
-        *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
-    ),
-    "integer",
-)
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "naive"),
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), "integer"),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"), "integer"),
+}
 
 
 class DuckEngine(Engine):
@@ -74,6 +67,10 @@ class DuckEngine(Engine):
         return frame.set_alias("l").join(
             others.set_alias("r"), f"l.{key} = r.{key}", how=how
         )  # fmt: skip
+
+    def joined(self, frame: Frame, others: Frame, condition: str) -> Frame:
+        """A left join."""
+        return frame.set_alias("l").join(others.set_alias("r"), condition, how="left")
 
     def together(self, one: Frame, other: Frame) -> Frame:
         """UNION ALL."""
@@ -226,7 +223,10 @@ def _connected(scratch: Path) -> DuckDBPyConnection:
             "This needs the package duckdb.", hint="pip install 'senderscore-nb[duckdb]'."
         ) from None
     spill = str(scratch / "spill")
-    return duckdb.connect(config={"temp_directory": spill, "autoinstall_known_extensions": "false"})
+    own: dict[str, Any] = {"temp_directory": spill, "autoinstall_known_extensions": "false"}
+    connection = duckdb.connect(config=own)
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def _kind(name: str) -> Kind:

@@ -35,6 +35,10 @@ class Engine(ABC):
         """The rows whose key is among the others', or those whose key is not."""
 
     @abstractmethod
+    def joined(self, frame: Frame, others: Frame, condition: str) -> Frame:
+        """Every row with that of the others of which a condition holds, or with nulls."""
+
+    @abstractmethod
     def together(self, one: Frame, other: Frame) -> Frame:
         """The rows of both; their columns are the same."""
 

@@ -143,7 +143,7 @@ def _read(
         def holds(steps: Steps, condition: str) -> bool:
             table = {f"__{i}": f"__{i}" for i in range(len(headers))}
             found = engine.where(climbed(engine, raw, table, steps.steps), condition)
-            return bool(engine.rows(found.limit(1)))
+            return bool(engine.rows(engine.select(found, {"there": "1"}).limit(1)))
 
         builder = Builder(shape, mapped, engine.dialect, asked.zone, naive_is_utc, holds)
         return judged(engine, raw, builder.build(), trust_ids=trust_ids, close=close)

@@ -33,6 +33,7 @@ from senderscore_nb.sources.mapping import INPUTS, Mapping
 
 REASON = "__reason"
 _MANDATORY = ("enrollment_id", "user_id", "sequence_id", "enrolled_on")
+_COMMA = r"^\d+,\d+$"
 _WORDED = ("state", "unenrolled_by", "error_type")
 _FACTORS: dict[str, pl.DataType] = {
     "text": pl.String(),
@@ -120,7 +121,7 @@ class Builder:
         dialect: Whose SQL.
         zone: The account's time zone.
         naive_is_utc: Wall clocks in the table are UTC's.
-        holds_clock: Whether a condition holds in any row; asked of texts that may be times.
+        holds: Whether a condition holds in any row; asked of texts that may be times or decimals.
     """
 
     shape: Shape
@@ -128,11 +129,12 @@ class Builder:
     dialect: Dialect
     zone: str | None
     naive_is_utc: bool
-    holds_clock: Callable[[Steps, str], bool]
+    holds: Callable[[Steps, str], bool]
     values: dict[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.steps = Steps(self.dialect)
+        self.decimal = self._decimal()
 
     def build(self) -> Projection:
         """The projection.
@@ -147,7 +149,7 @@ class Builder:
         clock = self.values["enrolled_on"].clock if "enrolled_on" in self.values else None
         if clock is not None and "enrolled_hour" not in first:
             first["enrolled_hour"] = f"CAST(hour({clock}) AS BIGINT)"
-        first["__misfit"] = self._misfits()
+        first["__misfit"] = self.dialect.once(self._misfits())
         then = self._derived(first)
         kept = [n for n in {**first, **then} if n not in INPUTS and not n.startswith("__")]
         ordered = [n for n in COLUMNS if n in kept] + [n for n in kept if n not in COLUMNS]
@@ -160,8 +162,7 @@ class Builder:
 
     def _value(self, name: str, place: int) -> Value:
         column, mapping = self._column(place), self.mapped.mapping
-        decimal = "," if mapping.decimal == "," else "."
-        dtype = COLUMNS.get(name, _FACTORS[mapping.types.get(name, "text")])
+        dtype, decimal = self._dtype(name), self.decimal
         if name in KNOWN_WORDS:
             return as_word(column, getattr(mapping.words, name), KNOWN_WORDS[name])
         if dtype == pl.Date:
@@ -173,11 +174,28 @@ class Builder:
             return as_number(column, decimal, whole=dtype == pl.Int64)
         return as_text(column)
 
+    def _dtype(self, name: str) -> pl.DataType:
+        return COLUMNS.get(name, _FACTORS[self.mapped.mapping.types.get(name, "text")])
+
+    def _decimal(self) -> str:
+        """The decimal mark: declared, or a comma where a column of texts has a number with one."""
+        if self.mapped.mapping.decimal != "auto":
+            return self.mapped.mapping.decimal
+        asked = Steps(self.dialect)
+        texts = [
+            Column(raw_name(place), "text", asked).text
+            for name, place in self.mapped.places.items()
+            if self.shape.kinds[place] == "text"
+            and self._dtype(name) in (pl.Boolean, pl.Int64, pl.Float64)
+        ]
+        commas = " OR ".join(f"({self.dialect.matches(text, _COMMA)})" for text in texts)
+        return "," if texts and self.holds(asked, commas) else "."
+
     def _day(self, column: Column, place: int) -> Value:
         clock = column.kind in ("naive", "instant")
         if column.kind in ("text", "integer", "float", "decimal", "other"):
             asked = Column(column.sql, column.kind, Steps(self.dialect))
-            clock = self.holds_clock(asked.steps, has_clock(asked))
+            clock = self.holds(asked.steps, has_clock(asked))
         if clock:
             check_zone(self.zone, file=self.shape.where, header=self.shape.headers[place])
         if self.zone is not None:

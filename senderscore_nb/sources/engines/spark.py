@@ -75,7 +75,7 @@ def spark_session(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return builder.getOrCreate()
+            found = builder.getOrCreate()
     except (KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:
@@ -85,6 +85,16 @@ def spark_session(
             hint="Check that the cluster is named as Spark names it (spark://HOST:PORT, yarn, "
             "local[2]) and can be reached from here.",
         ) from None
+    _silence()
+    return found
+
+
+def _silence() -> None:
+    """What pyspark logs of an error before it raises it is said in words already."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel("CRITICAL")
 
 
 def _pyspark() -> type[SparkSession]:

@@ -68,6 +68,12 @@ class SparkEngine(Engine):
         """A semi join, or an anti join."""
         return frame.join(others, key, "left_semi" if keep else "left_anti")
 
+    def joined(self, frame: Frame, others: Frame, condition: str) -> Frame:
+        """A left join."""
+        from pyspark.sql import functions as F  # noqa: N812
+
+        return frame.join(others, F.expr(condition), "left")
+
     def together(self, one: Frame, other: Frame) -> Frame:
         """UNION ALL."""
         return one.union(other)
@@ -89,8 +95,8 @@ class SparkEngine(Engine):
     def write(self, frame: Frame, folder: str) -> None:
         """By the workers where they are on this machine, else through the driver in slices."""
         if self._is_here():
-            frame.write.mode("overwrite").parquet(f"file://{folder}")
-        else:
+            frame.write.mode("overwrite").parquet(_path(Path(folder)))
+        if not list(Path(folder).glob("*.parquet")):
             self.write_slices(frame, folder)
 
     def write_slices(self, frame: Frame, folder: str, slice_rows: int = SLICE) -> None:

@@ -102,9 +102,10 @@ class Column:
     @property
     def text(self) -> str:
         """Text without space around it, null where nothing is left; whole numbers as whole."""
-        return self.steps.put(0, self._cleaned())
+        return self.steps.put(0, self.cleaned())
 
-    def _cleaned(self) -> str:
+    def cleaned(self) -> str:
+        """SQL for `text`."""
         if self.kind in ("text", "other"):
             text = self.sql if self.kind == "text" else self.plain
             return f"nullif({self.dialect.trim(text)}, '')"
