@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from senderscore_nb.contract import COLUMNS, Enrollment
-from senderscore_nb.sources.emails import EmailRules, reconstruct
+from senderscore_nb.sources.emails import EmailRules, addresses, instants, reconstruct
 from senderscore_nb.sources.emails.columns import MAIL
 from senderscore_nb.sources.emails.outcomes import enrollment_ids
 from tests.mail_frames import START, ZONE, accounts, built, drawn_mail, frame, numbered
@@ -20,7 +21,7 @@ from tests.mail_referee import referee
 LATE = EmailRules(as_of=START + dt.timedelta(days=75))
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(accounts)
 def test_the_referee_finds_the_same(rows: list[dict[str, Any]]) -> None:
     """One mail at a time, in plain Python: same enrollments, same replies, bounces and ends."""
@@ -61,7 +62,7 @@ def test_the_referee_finds_the_same(rows: list[dict[str, Any]]) -> None:
     assert got == wanted
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(accounts, st.randoms(use_true_random=False))
 def test_the_order_of_mails_changes_nothing(rows: list[dict[str, Any]], random: Any) -> None:
     mixed = list(rows)
@@ -71,7 +72,7 @@ def test_the_order_of_mails_changes_nothing(rows: list[dict[str, Any]], random: 
     assert one.fates.sort("fate", "what").equals(other.fates.sort("fate", "what"))
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(accounts, st.integers(0, 24 * 70))
 def test_enrollments_keep_their_ids_when_more_mail_arrives(
     rows: list[dict[str, Any]], hour: int
@@ -158,3 +159,31 @@ def test_a_lazy_frame_is_as_good(tmp_path: Any) -> None:
     rows.write_parquet(tmp_path / "m.parquet")
     lazy = reconstruct(pl.scan_parquet(tmp_path / "m.parquet"), timezone=ZONE, rules=LATE)
     assert lazy.enrollments.equals(reconstruct(rows, timezone=ZONE, rules=LATE).enrollments)
+
+
+_ADDRESS = st.text(alphabet='ab=._-@.@A+;,<> "\u00e9\u2028', max_size=14)
+
+
+@given(st.lists(st.one_of(st.none(), _ADDRESS), max_size=8), st.booleans())
+def test_the_quick_way_with_addresses_is_the_slow_one(texts: list[str | None], plus: bool) -> None:
+    """What is an address already is not looked at further, and the others are."""
+    values = pl.Series([*texts, "b@a", "a.b=c@b-a.b", "a" * 330 + "@b"], dtype=pl.String)
+    how: dict[str, Any] = {"plus": plus, "aliases": {"b@a": "a@b"}}
+    quick, slow = addresses.addresses(values, **how), addresses._addresses(values, **how)
+    assert quick.equals(slow, null_equal=True)
+    quick, slow = addresses.address_lists(values, **how), addresses._address_lists(values, **how)
+    assert quick.equals(slow, null_equal=True)
+
+
+@pytest.mark.parametrize("end", ["", "Z", "z", "+00:00", " "])
+def test_the_quick_way_with_instants_is_the_slow_one(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = ["", ".", ".1", ".12", ".123", ".1234", ".123456789", ".12x", ",123", ".-12"]
+    starts = ["2026-03-02T08:00:00", "2026-3-2T8:00:00", "2026-03-02 08:00:00",
+              "2026-02-30T08:00:00", "+026-03-02T08:00:00", "2026-03-02T24:00:00"]  # fmt: skip
+    values = pl.Series([start + some + end for start in starts for some in digits])
+    quick = instants.instants(values, ZONE, "UTC")
+    monkeypatch.setattr(instants, "_EXACT", instants._ISO)
+    assert quick.equals(instants.instants(values, ZONE, "UTC"), null_equal=True)
+    assert (quick.null_count() < len(quick)) is (end != "z")

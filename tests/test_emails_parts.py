@@ -297,3 +297,23 @@ def test_mail_of_few_rows_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_frame_with_a_column_row_of_its_own() -> None:
     rows = frame(out("1", 0), back("2", 1)).with_columns(row=pl.lit("x"))
     assert reconstruct(rows, timezone="UTC").enrollments["replied"].to_list() == [True]
+
+
+def test_of_copies_equal_in_all_else_the_last_text_counts() -> None:
+    rows = [out("1", 0, recipients=f"bo@{name}.example") for name in ("b", "c", "a")]
+    for order in (rows, rows[::-1], [rows[1], rows[0], rows[2]]):
+        made = built(*order, out("2", 0, recipients="bo@d.example"))
+        assert set(made.enrollments["recipient_domain"]) == {"c.example", "d.example"}
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_the_owner_of_most_enrollments_is_counted_after_the_last_cut(number: int) -> None:
+    """One owner's single stretch is three enrollments, because there were replies in it."""
+    first = [out(f"1{i}", i, owner_id="1", recipients=f"c{i}@x.example") for i in range(2)]
+    torn = [out(f"2{i}", 4 * i, owner_id="2", thread_id="t2") for i in range(3)]
+    replies = [back(f"3{i}", 4 * i + 1, thread_id="t2") for i in range(2)]
+    unowned = out("40", 0, recipients="d@z.example", thread_id="t4")
+    with in_parts(number):
+        found = built(*first, *torn, *replies, unowned).enrollments
+    assert found.filter(recipient_domain="them.example").height == 3
+    assert found.filter(recipient_domain="z.example")["user_id"].to_list() == ["2"]
