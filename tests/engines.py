@@ -146,17 +146,18 @@ def placed(item: pytest.Item) -> None:
 
 
 def dealt_together(items: list[pytest.Item]) -> None:
-    """The tests of Spark carry the name of their group, by which xdist deals them to one worker.
+    """Tests of one group carry its name, by which xdist deals them to one worker.
 
     xdist writes that name where pytest 9.2 no longer looks for it, so tests of one group went to
-    several workers, and each of them began a Spark of its own.
+    several workers, and each of them began a Spark, or a JupyterLab, of its own.
     """
     for item in items:
         group = item.get_closest_marker("xdist_group")
-        if group is None or "spark" not in group.args or not item.config.getoption("loadgroup", 0):
+        if group is None or not item.config.getoption("loadgroup", 0):
             continue
-        if hasattr(item, "_id") and not item.nodeid.endswith("@spark"):
-            item._id = type(item._id).parse(f"{item.nodeid}@spark")
+        name = f"@{group.args[0]}"
+        if hasattr(item, "_id") and not item.nodeid.endswith(name):
+            item._id = type(item._id).parse(f"{item.nodeid}{name}")
 
 
 def _java_is_there() -> bool:
