@@ -253,3 +253,32 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert "\n=" not in (tmp_path / "e.csv").read_text().replace(",", "\n")
     assert "\x1b" not in made.output
     assert "\u202e" not in made.output
+
+
+@pytest.mark.parametrize("headers", [("id", "name"), ("sequence_id", "sequence_name")])
+def test_sequences_get_their_names(csv: Path, tmp_path: Path, headers: tuple[str, str]) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    names = pl.DataFrame(
+        {"other": ["x", "y"], headers[0]: ["31", "99"], headers[1]: [hostile, "B"]}
+    )
+    names.write_csv(tmp_path / "names.csv")
+    plain = read(csv).accepted
+    for given in (names, tmp_path / "names.csv"):
+        got = read(csv, sequences=given).accepted
+        assert got.drop("sequence_name").equals(plain)
+        assert set(got["sequence_name"]) == {hostile}
+        assert got.columns.index("sequence_name") == got.columns.index("user_name") + 1
+    other = names.with_columns(pl.Series(headers[0], ["98", "99"]))
+    assert read(csv, sequences=other).accepted["sequence_name"].is_null().all()
+    assert "sequence_name" not in read(csv, sequences=names.clear()).accepted.columns
+
+
+def test_names_of_sequences_that_cannot_be_are_refused(csv: Path, tmp_path: Path) -> None:
+    twice = pl.DataFrame({"id": ["31", "31"], "name": ["A", "B"]})
+    with pytest.raises(ReadError, match="sequence '31' has two names"):
+        read(csv, sequences=twice)
+    assert read(csv, sequences=twice[[0, 0]]).accepted["sequence_name"][0] == "A"
+    with pytest.raises(ReadError, match="need a column sequence_name"):
+        read(csv, sequences=twice.drop("name"))
+    with pytest.raises(ReadError, match="nothing-here"):
+        read(csv, sequences=tmp_path / "nothing-here.csv")

@@ -20,6 +20,7 @@ _ENDINGS = ("parquet", "csv")
               help="The account's time zone, as Europe/Berlin.")  # fmt: skip
 @click.option("--owners", metavar="FILE", help="Owner ids with their user ids and addresses.")
 @click.option("--aliases", metavar="FILE", help="Addresses that stand for another: alias, address.")
+@click.option("--sequences", metavar="FILE", help="Names of sequences: sequence_id, sequence_name.")
 @click.option("--gap-days", type=float, metavar="N",
               help="A longer gap between mails begins a new enrollment; 21.")  # fmt: skip
 @click.option("--settle-days", type=float, metavar="N",
@@ -40,6 +41,7 @@ def reconstruct(
     timezone: str,
     owners: str | None,
     aliases: str | None,
+    sequences: str | None,
     as_of: str | None,
     engine: Literal["duckdb", "spark"] | None,
     schema: str | None,
@@ -70,7 +72,8 @@ def reconstruct(
     if as_of:
         given["as_of"] = _instant(as_of)
     how: dict[str, Any] = {
-        "timezone": timezone, "owners": owners, "aliases": aliases, "rules": EmailRules(**given),
+        "timezone": timezone, "owners": owners, "aliases": aliases, "sequences": sequences,
+        "rules": EmailRules(**given),
     }  # fmt: skip
     copied = engine or schema or any(is_postgres(s) or is_database(s) for s in mails)
     if copied and len(mails) > 1:

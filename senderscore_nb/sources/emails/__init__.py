@@ -19,6 +19,7 @@ from senderscore_nb.sources.emails.people import read_people
 from senderscore_nb.sources.emails.rebuild import Rebuilt, rebuild
 from senderscore_nb.sources.emails.result import EmailReading, describe_emails
 from senderscore_nb.sources.emails.rules import EmailRules
+from senderscore_nb.sources.emails.sequences import read_sequences, with_names
 from senderscore_nb.sources.emails.typed import Typing
 from senderscore_nb.sources.emails.watch import Watch
 
@@ -40,6 +41,7 @@ def read_emails(
     timezone: str,
     owners: str | Path | pl.DataFrame | None = None,
     aliases: str | Path | dict[str, str] | None = None,
+    sequences: str | Path | pl.DataFrame | None = None,
     rules: EmailRules = _DEFAULT,
     progress: Callable[[str], None] | None = None,
     advance: Callable[[int, int], None] | None = None,
@@ -55,6 +57,7 @@ def read_emails(
         timezone: The account's time zone (IANA): days and hours are there.
         owners: `owner_id`, `user_id`, `email`, and names; a file or a frame.
         aliases: `alias`, `address`: mail of the one counts as mail of the other.
+        sequences: `sequence_id`, `sequence_name`: names, which mails do not have.
         rules: Gaps and windows.
         progress: Called with a line about each step, and each tenth of a long one.
         advance: Called with how much of the work is done, and of how much, for a bar; what there
@@ -68,7 +71,7 @@ def read_emails(
         MappingError: A file has no header for a needed column.
     """
     known_zone(timezone)
-    people = read_people(owners, aliases)
+    people, names = read_people(owners, aliases), read_sequences(sequences)
     mails = open_mails(paths, progress)
     how = Typing(rules, timezone, people.aliases)
     try:
@@ -81,7 +84,7 @@ def read_emails(
         broken = [("rejected", "not a row of the file", mails.broken.height)]
         fates = pl.concat([fates, pl.DataFrame(broken, schema=fates.schema, orient="row")])
     return EmailReading(
-        accepted=built.enrollments,
+        accepted=with_names(built.enrollments, names),
         rejected=mails.as_read(built.rejected),
         files=mails.files,
         fates=fates,

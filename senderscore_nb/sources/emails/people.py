@@ -67,7 +67,7 @@ def read_people(
 
 def _owners(owners: str | Path | pl.DataFrame, aliases: dict[str, str]) -> pl.DataFrame:
     where = "owners" if isinstance(owners, pl.DataFrame) else str(owners)
-    texts = _texts(owners, _OWNERS)
+    texts = texts_of(owners, _OWNERS)
     for needed in ("owner_id", "email"):
         if needed not in texts:
             raise ReadError(
@@ -102,7 +102,7 @@ def _aliases(aliases: str | Path | dict[str, str]) -> dict[str, str]:
         )
     else:
         where = str(aliases)
-        texts = _texts(aliases, _ALIASES)
+        texts = texts_of(aliases, _ALIASES)
         for needed in ("alias", "address"):
             if needed not in texts:
                 raise ReadError(f"The aliases need a column {needed}.", where=where)
@@ -130,7 +130,8 @@ def _end(alias: str, known: dict[str, str], where: str) -> str:
     return address
 
 
-def _texts(source: str | Path | pl.DataFrame, mapping: Mapping) -> dict[str, pl.Series]:
+def texts_of(source: str | Path | pl.DataFrame, mapping: Mapping) -> dict[str, pl.Series]:
+    """The columns of a file or a frame that a mapping knows, as clean text."""
     if isinstance(source, pl.DataFrame):
         headers, columns = source.columns, source.get_columns()
         where = mapping.name

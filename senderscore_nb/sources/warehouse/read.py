@@ -40,6 +40,7 @@ def read_warehouse(
     layout: LayoutName | None = None,
     owners: str | Path | pl.DataFrame | None = None,
     aliases: str | Path | dict[str, str] | None = None,
+    sequences: str | Path | pl.DataFrame | None = None,
     rules: EmailRules = _DEFAULT,
     session: Any = None,
     progress: Callable[[str], None] | None = None,
@@ -59,6 +60,7 @@ def read_warehouse(
         layout: `fivetran` or `airbyte`; found by the table of mails unless given.
         owners: As for `read_emails`; the copy's own table of owners unless given.
         aliases: As for `read_emails`.
+        sequences: As for `read_emails`.
         rules: Gaps and windows. `naive_timestamps` says what times without a zone are.
         session: A DuckDB connection or a Spark session to work in.
         progress: Called with a line about each step.
@@ -91,7 +93,8 @@ def read_warehouse(
         copy = _staged(asked, scratch, staged, progress)
         reading = read_emails(
             staged, timezone=timezone, owners=copy.owners if owners is None else owners,
-            aliases=aliases, rules=rules, progress=_without(str(staged), progress), advance=advance,
+            aliases=aliases, sequences=sequences, rules=rules,
+            progress=_without(str(staged), progress), advance=advance,
         )  # fmt: skip
         return _told(reading, copy, f"{where}: {copy.table}", engine)
     finally:
