@@ -20,7 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.validation.emails import mails_of
+from senderscore_nb.cli.base import ending_orderly
 from senderscore_nb.errors import ReadError
+from senderscore_nb.progress import work_progress
 from senderscore_nb.sample.account import LAST_DAY, TIMEZONE
 from senderscore_nb.sample.generate import simulate_rows
 from senderscore_nb.sample.mails import SimulatedMail, simulate_mails
@@ -284,6 +286,32 @@ def test_progress_says_how_far_it_is(sent: SimulatedMail, tmp_path: Path) -> Non
     assert "Grouping outgoing mail: 2 of 4 …" in lines
     assert steps == sorted(steps)
     assert steps[-1] == 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX")
+def test_sigterm_breaks_off_the_command_in_order() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), ending_orderly():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_command_has_a_bar_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with work_progress("Beginning") as (say, advance):
+        say("nobody reads this")
+        assert advance is None
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with work_progress("Beginning") as (say, advance):
+        say("Reading [b]file[/b]\x1b[2J …")
+        assert advance is not None
+        advance(250, 1000)
+    shown = capsys.readouterr().err
+    assert "25%" in shown
+    assert "[b]file[/b] [2J" in shown
 
 
 def test_mail_of_few_rows_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
