@@ -177,7 +177,7 @@ def work_progress(name: str) -> Iterator[tuple[Say, Callable[[int, int], None] |
 
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     step = TextColumn("{task.description}", markup=False)
-    columns = (step, BarColumn(), TaskProgressColumn(markup=False), TimeRemainingColumn())
+    columns = (step, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield (

@@ -21,7 +21,7 @@ from tests.mail_referee import referee
 LATE = EmailRules(as_of=START + dt.timedelta(days=75))
 
 
-@settings(max_examples=60)
+@settings(max_examples=50)
 @given(accounts)
 def test_the_referee_finds_the_same(rows: list[dict[str, Any]]) -> None:
     """One mail at a time, in plain Python: same enrollments, same replies, bounces and ends."""
@@ -88,7 +88,7 @@ def test_enrollments_keep_their_ids_when_more_mail_arrives(
     assert then.enrollments.drop(known).equals(before.enrollments.drop(known))
 
 
-@settings(max_examples=10)
+@settings(max_examples=7)
 @given(accounts, accounts)
 def test_two_accounts_without_anything_in_common_add_up(
     a: list[dict[str, Any]], b: list[dict[str, Any]]
@@ -118,7 +118,7 @@ _WORDS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.one_of(

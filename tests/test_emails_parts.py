@@ -20,7 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.validation.emails import mails_of
+from senderscore_nb.cli.base import ending_orderly
 from senderscore_nb.errors import ReadError
+from senderscore_nb.progress import work_progress
 from senderscore_nb.sample.account import LAST_DAY, TIMEZONE
 from senderscore_nb.sample.generate import simulate_rows
 from senderscore_nb.sample.mails import SimulatedMail, simulate_mails
@@ -65,7 +67,7 @@ def same(one: Rebuilt, other: Rebuilt) -> None:
 ALIASES = {"cy@them.example": BO, "al@us.example": "jo@us.example"}
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(accounts, st.sampled_from([2, 7]), st.sampled_from([None, ALIASES]), st.data())
 def test_parts_change_nothing(
     rows: list[dict[str, Any]], number: int, aliases: dict[str, str] | None, data: st.DataObject
@@ -82,7 +84,7 @@ def test_parts_change_nothing(
 
 @pytest.fixture(scope="module")
 def sent() -> SimulatedMail:
-    return simulate_mails(simulate_rows(3, weeks=12, volume=0.05), last_day=LAST_DAY, seed=4)
+    return simulate_mails(simulate_rows(3, weeks=10, volume=0.03), last_day=LAST_DAY, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +100,14 @@ def _people(sent: SimulatedMail) -> dict[str, Any]:
 @pytest.mark.parametrize("number", [2, 7])
 def test_simulated_mail_in_parts(sent: SimulatedMail, told: Rebuilt, number: int) -> None:
     """Every nuisance at once, with owners and aliases."""
-    with in_parts(number, batch=500, copy_part=50):
+    with in_parts(number, batch=600, copy_part=50):
         same(reconstruct(mails_of(sent), **_people(sent)), told)
     assert told.enrollments["replied"].any()
     assert told.again > 0
 
 
 def test_a_lazy_frame_is_read_batch_by_batch(sent: SimulatedMail, told: Rebuilt) -> None:
-    with in_parts(3, batch=400):
+    with in_parts(2, batch=600):
         same(reconstruct(mails_of(sent).lazy(), **_people(sent)), told)
 
 
@@ -120,7 +122,7 @@ def test_copies_of_a_mail_may_be_in_different_files(
     monkeypatch.setattr(files, "WHOLE", (tmp_path / "c.csv").stat().st_size - 1)
     assert set(sent.mails[:third]["hs_object_id"]) & set(sent.mails[third:]["hs_object_id"])
     paths = [tmp_path / name for name in ("a.parquet", "b.csv", "c.csv")]
-    with in_parts(5, batch=300):
+    with in_parts(3, batch=600):
         reading = read_emails(paths, **_people(sent))
     assert reading.accepted.equals(told.enrollments)
     by = ("fate", "what")
@@ -147,7 +149,7 @@ def test_a_thread_of_many_recipients_is_found_across_parts() -> None:
             same(built(*rows, *letters), whole)
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(accounts)
 def test_values_with_one_hash_are_told_apart(rows: list[dict[str, Any]]) -> None:
     rows = [*rows, *({**row, "status": "SENDING", "modified": "1"} for row in rows[::3])]
@@ -270,20 +272,46 @@ def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_progress_says_how_far_it_is(sent: SimulatedMail, tmp_path: Path) -> None:
-    sent.mails.head(1_200).write_parquet(tmp_path / "m.parquet")
+    sent.mails.head(600).write_parquet(tmp_path / "m.parquet")
     lines: list[str] = []
     steps: list[int] = []
-    with in_parts(4, batch=100):
+    with in_parts(3, batch=60):
         read_emails(tmp_path / "m.parquet", timezone=TIMEZONE, progress=lines.append)
         read_emails(
             tmp_path / "m.parquet", timezone=TIMEZONE, advance=lambda done, _: steps.append(done)
         )
     far = [line for line in lines if line.startswith("Reading the mails: ")]
     assert 5 <= len(far) <= 10
-    assert far[-1] == "Reading the mails: 1,200 of 1,200 …"
-    assert "Grouping outgoing mail: 2 of 4 …" in lines
+    assert far[-1] == "Reading the mails: 600 of 600 …"
+    assert "Grouping outgoing mail: 2 of 3 …" in lines
     assert steps == sorted(steps)
     assert steps[-1] == 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX")
+def test_sigterm_breaks_off_the_command_in_order() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), ending_orderly():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_command_has_a_bar_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with work_progress("Beginning") as (say, advance):
+        say("nobody reads this")
+        assert advance is None
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with work_progress("Beginning") as (say, advance):
+        say("Reading [b]file[/b]\x1b[2J …")
+        assert advance is not None
+        advance(250, 1000)
+    shown = capsys.readouterr().err
+    assert "25%" in shown
+    assert "[b]file[/b] [2J" in shown
 
 
 def test_mail_of_few_rows_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,7 @@ def _no_room(folder: Path, error: OSError) -> ReadError:
     return ReadError(
         f"The mails cannot be kept while they are worked on ({error.strerror}).",
         where=str(folder),
-        hint="Set TMPDIR to a folder with room for about twice what the mails take as Parquet.",
+        hint="Set TMPDIR to a folder with room for three times what the mails take as Parquet.",
     )
 
 
