@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from docs.explorer_picture import pictures as explorer_pictures
+from docs.scale_picture import update as scale_growth
 from docs.thresholds_lab_picture import pictures as thresholds_lab_pictures
 from senderscore_nb import Selection, Window, charts, load_policy, open_account, score
 from senderscore_nb.drivers import explain_change, factor_effects, steps, watch
@@ -141,6 +142,7 @@ if __name__ == "__main__":
     report()
     index()
     calibration()
+    scale_growth(PICTURES)
     explorer_pictures(PICTURES)
     thresholds_lab_pictures(PICTURES)
     for picture in sorted(PICTURES.iterdir()):

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from docs.scale_picture import MARKS, measured, picture, table
 from senderscore_nb import experiment
 from senderscore_nb.cli import main
 from senderscore_nb.contract import COLUMNS, MEASURES, Roster
@@ -41,7 +42,7 @@ def test_the_readmes_commands_run(tmp_path, monkeypatch):
         for line in block.splitlines()
         if "senderscore" in line and "report" not in line
     ]
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
         program, *arguments = shlex.split(command.split(">")[0])
         assert program == ".venv/bin/senderscore"
@@ -194,3 +195,27 @@ def test_the_mails_of_the_emails_page_are_put_together(tmp_path, monkeypatch, ca
     for command in blocks(page, "sh")[0].splitlines():
         got = CliRunner().invoke(main, shlex.split(command)[1:])
         assert got.exit_code == 0, (command, got.output)
+
+
+def test_the_scale_pages_figures_are_those_that_were_measured(tmp_path):
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    shown = page.split(MARKS[0])[1].split(MARKS[1])[0]
+    figures = measured((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+    assert figures["rows"].n_unique() == 4
+    assert shown == table(figures)
+    picture_ = picture(figures)
+    assert all(f">{way}<" in picture_ for way in figures["way"].unique())
+
+
+def test_the_scale_pages_engines_agree(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = read_enrollments(SAMPLE, timezone="Europe/Stockholm").accepted
+    rows.write_parquet("enrollments.parquet")
+    text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    for command in commands.splitlines():
+        got = CliRunner().invoke(main, shlex.split(command)[1:])
+        assert got.exit_code == 0, got.output
+    code, said = re.findall(r"```(?:python|text)\n(.*?)```", text, re.DOTALL)
+    exec(compile(code, "scale.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == said
