@@ -46,17 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _measure(options: argparse.Namespace) -> None:
     outcomes = []
+    target = options.page or (None if options.quick else ROOT / "docs" / "benchmarks.md")
     for name in [n for n in options.names or SUITES if n != VALIDATION]:
         suite = SUITES[name](options.quick)
         rounds = options.rounds or (QUICK_ROUNDS if options.quick else suite.rounds)
         outcomes.append(measure(suite, rounds, _say, warm_up=not options.quick))
         print(page.text(outcomes[-1]), end="\n\n", flush=True)
+        if target:  # at once: what is measured is not lost with a later suite that fails
+            before = target.read_text(encoding="utf-8") if target.exists() else ""
+            written = page.markdown(outcomes[-1:], dt.date.today(), before=before)
+            target.write_text(written, encoding="utf-8")
     if options.json:
         options.json.write_text(json.dumps(page.plain(outcomes), indent=1) + "\n", encoding="utf-8")
-    target = options.page or (None if options.quick else ROOT / "docs" / "benchmarks.md")
-    if target:
-        before = target.read_text(encoding="utf-8") if target.exists() else ""
-        target.write_text(page.markdown(outcomes, dt.date.today(), before=before), encoding="utf-8")
 
 
 def _validate(options: argparse.Namespace) -> None:

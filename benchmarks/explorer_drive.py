@@ -254,7 +254,21 @@ def ours(page: Any, quick: bool) -> dict[str, Any]:
     first = page.locator(".senderscore-explorer .dates input").first.get_attribute("min")
     if (dt.date.fromisoformat(last) - dt.date.fromisoformat(first)).days != int(thumb):
         raise SystemExit("The last event of a drag was lost.")
-    every = [*figures, *more]
+    return told([*figures, *more], before, after, len(dragged))
+
+
+def told(
+    every: list[list[Any]], before: tuple[float, float], after: tuple[float, float], frames: int
+) -> dict[str, Any]:
+    """What a drive has measured.
+
+    Args:
+        every: For each change: what, and the milliseconds of all of it, of Python, of its
+            processor, until it was heard of, and of the drawing.
+        before: Megabytes of the kernel and of the page's scripts.
+        after: The same at the end.
+        frames: That a drag was drawn in.
+    """
     total = np.array([one[1] for one in every]) / 1000
     python = np.array([one[2] for one in every]) / 1000
     by_kind: dict[str, list[list[float]]] = {}
@@ -274,7 +288,7 @@ def ours(page: Any, quick: bool) -> dict[str, Any]:
             "interactions": len(every),
             "kernel_growth_mb": max(after[0] - before[0], 0.0),
             "page_growth_mb": max(after[1] - before[1], 0.0),
-            "drag_frames": len(dragged),
+            "drag_frames": frames,
         },
     }
 

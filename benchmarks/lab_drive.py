@@ -12,9 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.explorer_drive import FULL, QUICK, generate, heap_mb, resident_mb
+from benchmarks.explorer_drive import FULL, QUICK, TRIM, generate, heap_mb, resident_mb, told
 from tests.browser import FLAGS, find_chromium
 from tests.lab import LabDriver, lab, notebook
 
@@ -121,37 +119,16 @@ def measured(page: Any, quick: bool) -> dict[str, Any]:
     LabDriver(page).run_all()
     page.evaluate(INTERACT, {"rounds": 1})  # what is loaded once is loaded
     figures = page.evaluate(INTERACT, {"rounds": 1 if quick else 4})
-    before = resident_mb(), heap_mb(page)
+    before = resident_mb(page), heap_mb(page)
     more = page.evaluate(INTERACT, {"rounds": 1 if quick else 8})
-    after = resident_mb(), heap_mb(page)
+    after = resident_mb(page), heap_mb(page)
     LabDriver(page).press("Reset")
     dragged = page.evaluate(DRAG, {"steps": 40 if quick else 250})
     LabDriver(page).press("Copy as code")
     code = page.locator("dialog textarea").input_value()
     if f"[{float(dragged['typed']) / 100:g}, 35" not in code:
         raise SystemExit("The last event of a drag was lost.")
-    every = [*figures, *more]
-    total = np.array([one[1] for one in every]) / 1000
-    python = np.array([one[2] for one in every]) / 1000
-    by_kind: dict[str, list[list[float]]] = {}
-    for what, *parts in every:
-        by_kind.setdefault(what, []).append(parts)
-    print("median ms: whole, Python, its processor, until heard, drawing", file=sys.stderr)
-    for what, parts in by_kind.items():
-        print(f"{what:24}", np.median(parts, axis=0).round(1), file=sys.stderr)
-    return {
-        "seconds": float(np.percentile(total, 95)),
-        "cpu_seconds": float(np.percentile(python, 95)),
-        "facts": {
-            "python_seconds": float(np.percentile(python, 95)),
-            "processor_seconds": float(np.percentile([one[3] for one in every], 95)) / 1000,
-            "median_seconds": float(np.median(total)),
-            "worst_seconds": float(total.max()),
-            "interactions": len(every),
-            "growth_mb": max(after[0] - before[0], after[1] - before[1], 0.0),
-            "drag_frames": dragged["frames"],
-        },
-    }
+    return told([*figures, *more], before, after, dragged["frames"])
 
 
 def main() -> None:
@@ -163,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         folder = Path(scratch) / "notebooks"
         folder.mkdir()
-        (folder / "measured.ipynb").write_text(json.dumps(notebook(cell)), encoding="utf-8")
+        (folder / "measured.ipynb").write_text(json.dumps(notebook(cell, TRIM)), encoding="utf-8")
         flags = [*FLAGS, "--js-flags=--expose-gc", "--enable-precise-memory-info"]
         with lab(folder) as server:
             chromium = playwright.chromium.launch(executable_path=find_chromium(), args=flags)

@@ -147,3 +147,14 @@ def test_a_suite_measured_again_leaves_the_others_as_they_stand():
     assert "2026-01-05" in again[tally:help_]
     assert "3.000" in again[help_:]
     assert "2.000" not in again
+
+
+@pytest.mark.browser
+@pytest.mark.xdist_group("threshold-lab")
+def test_the_threshold_lab_is_driven_and_measured(elsewhere, capsys):
+    command.main(["lab", "--quick", "--rounds", "1", "--json", str(elsewhere / "f.json")])
+    said = json.loads((elsewhere / "f.json").read_text(encoding="utf-8"))
+    (facts,) = (one["facts"] for one in said["suites"]["lab"]["the threshold lab"])
+    assert facts["interactions"] > 20
+    assert facts["drag_frames"] > 0
+    assert "the kernel grows" in capsys.readouterr().out
