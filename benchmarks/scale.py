@@ -17,7 +17,8 @@ import psutil
 
 from benchmarks.process import python
 from benchmarks.suites import Aim, Case, Suite, generated
-from benchmarks.worker import duckdb, facts, ours, scan
+from benchmarks.worker import duckdb as by_hand
+from benchmarks.worker import facts, ours, scan
 
 SHAPE = (400, 40, 365)
 """Senders, sequences and days of every size."""
@@ -45,10 +46,22 @@ def spark(path: str) -> Any:
     return lambda: tally(session.read.parquet(path)), facts
 
 
-ENGINES = {"polars": ours, "duckdb": duckdb, "spark": spark, "scan": scan}
+def on_duckdb(path: str) -> Any:
+    """The tally on DuckDB."""
+    import duckdb
+
+    from senderscore_nb import tally
+
+    connection = duckdb.connect()
+    connection.execute("set threads = 2")
+    return lambda: tally(connection.read_parquet(path)), facts
+
+
+ENGINES = {"polars": ours, "duckdb": on_duckdb, "sql": by_hand, "spark": spark, "scan": scan}
 NAMES = {
     "polars": "senderscore_nb.tally",
-    "duckdb": "DuckDB",
+    "duckdb": "the tally on DuckDB",
+    "sql": "DuckDB by hand",
     "spark": "the tally on Spark",
     "scan": "scan, values looked at",
 }
@@ -77,12 +90,13 @@ def scale(quick: bool) -> Suite:
         cases,
         [
             Aim(f"{largest:,} rows below 2.5 GB", most, LIMIT_MB, measure="peak_mb"),
-            Aim("ahead of DuckDB there", most, 1, over=name("duckdb", largest)),
+            Aim("ahead of DuckDB by hand there", most, 1, over=name("sql", largest)),
             Aim("at most ten times the bare scan there", most, 10, over=name("scan", largest)),
         ],
         note=(
             f"{shape[0]} senders × {shape[1]} sequences × {shape[2]} days in no order, two threads "
-            "each; engines are checked to give the same counts. Spark's memory is that of its Java "
+            "each; engines are checked to give the same counts. By hand is SQL for these three counts "
+            "alone, which does not ask whether a flag is unknown. Spark's memory is that of its Java "
             "runtime, which takes what it may have (6 GB here) before it tidies up."
         ),
         rounds=2,

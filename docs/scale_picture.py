@@ -18,7 +18,8 @@ MARKS = ("<!-- growth -->\n", "<!-- /growth -->\n")
 
 WAYS = {
     "senderscore_nb.tally": "polars",
-    "DuckDB": "DuckDB",
+    "the tally on DuckDB": "DuckDB",
+    "DuckDB by hand": "SQL by hand",
     "the tally on Spark": "Spark",
     "scan, values looked at": "bare scan",
 }
@@ -56,10 +57,10 @@ def table(frame: pl.DataFrame) -> str:
 
 def picture(frame: pl.DataFrame) -> str:
     """Seconds and peak memory over rows, both axes logarithmic, as SVG."""
-    colours = [COLOURS["light"][name] for name in ("accent", "alert", "muted", "edge")]
+    colours = [COLOURS["light"][name] for name in ("accent", "alert", "ink", "muted", "edge")]
     decades = sorted({10 ** round(math.log10(rows)) for rows in frame["rows"]})
     domain = list(WAYS.values())
-    shapes = ["circle", "square", "diamond", "triangle"]
+    shapes = ["circle", "square", "cross", "diamond", "triangle"]
     base = alt.Chart(frame).encode(
         x=alt.X(
             "rows:Q",

@@ -46,6 +46,13 @@ MEASURES: tuple[str, ...] = (
 """The counts of a tally, Int64. `replied` never counts an enrollment that bounced."""
 
 
+TALLY_KEY = "senderscore-tallies"
+"""The key of a Parquet file's metadata under which a tally file tells what it was made under."""
+
+STORE_PREFIX = "tally-store."
+"""How the names of a tally store's manifests begin."""
+
+
 class Enrollment(dy.Schema):
     """One row per enrollment of a contact in a sequence.
 

@@ -96,7 +96,7 @@ def count_cells(
         nothing where the keys are others, hold a null, or need more places than the data is worth.
     """
     schema = frame.collect_schema()
-    if [schema[k] for k in keys] != [pl.String, pl.String, pl.Date]:
+    if not packable(frame, keys):
         return None
     if any(schema[name] != pl.Boolean for name in measures):
         return None
@@ -199,6 +199,12 @@ def _cells(
     return pl.DataFrame(columns)
 
 
+def packable(frame: pl.LazyFrame, keys: Sequence[str]) -> bool:
+    """Whether keys are two strings and a date."""
+    schema = frame.collect_schema()
+    return [schema[k] for k in keys] == [pl.String, pl.String, pl.Date]
+
+
 def group_packed(
     frame: pl.LazyFrame, keys: Sequence[str], aggregates: Sequence[pl.Expr]
 ) -> pl.DataFrame | None:
@@ -208,8 +214,7 @@ def group_packed(
         Nothing where the keys are others than two strings and a date, hold a null, or do not fit
         into their bits.
     """
-    schema = frame.collect_schema()
-    if [schema[k] for k in keys] != [pl.String, pl.String, pl.Date]:
+    if not packable(frame, keys):
         return None
     first, second, day = keys
     # Categories of their own: the global ones would keep every string for the process's life.

@@ -135,3 +135,16 @@ def shown_series(texts: pl.Series, *, most: int = 60) -> pl.Series:
     clean = cut.str.replace_all(r"[\p{C}\p{Zl}\p{Zp}]+", " ")
     long = (clean.str.len_chars() > most).fill_null(value=False)
     return (clean.str.slice(0, most - 1) + "…").zip_with(long, clean)
+
+
+def without_login(text: str) -> str:
+    """A text in which the password of an address is not to be read.
+
+    Whatever stands between the user and the last `@` is taken for it, for one that was not escaped
+    may hold any sign.
+
+    >>> without_login("postgresql://jo:pa/ss@db.example/crm?sslpassword=x&a=1")
+    'postgresql://jo:***@db.example/crm?sslpassword=***&a=1'
+    """
+    shorter = re.sub(r"(?is)^([a-z][a-z0-9+.-]*:/{1,2}[^:/@]*):.*@", r"\1:***@", text)
+    return re.sub(r"(?i)([?&][^&=]*password[^&=]*=)[^&]*", r"\1***", shorter)

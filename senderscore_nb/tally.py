@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import narwhals as nw
@@ -21,7 +20,7 @@ import polars as pl
 
 from senderscore_nb.contract import COLUMNS, KEYS, MEASURES
 from senderscore_nb.errors import ContractError, did_you_mean
-from senderscore_nb.packing import count_cells, group_packed
+from senderscore_nb.packing import count_cells, group_packed, packable
 from senderscore_nb.policy import CountingRules
 from senderscore_nb.sums import PERIODS, summarize, total
 
@@ -79,6 +78,7 @@ def tally(
     frame = _lazy(enrollments)
     schema = frame.collect_schema()
     _require(schema, by, rules)
+    by = list(dict.fromkeys(by))
     keys = list(dict.fromkeys("day" if name in PERIODS else name for name in by))
     measures = _outcomes(schema, rules)
     day = nw.col(rules.date_basis).alias("day")
@@ -90,7 +90,7 @@ def tally(
     unknown = [pl.lit(None, pl.Int64).alias(n) for n in MEASURES[1:] if n not in measures]
     cells = cells.with_columns(unknown).select(*keys, *MEASURES)
     # The engines' own weeks and months differ, so these are sums of days.
-    return cells if keys == list(by) else summarize(cells, by)
+    return cells if keys == by else summarize(cells, by)
 
 
 def marked(enrollments: pl.LazyFrame, rules: CountingRules) -> pl.LazyFrame:
@@ -102,40 +102,15 @@ def marked(enrollments: pl.LazyFrame, rules: CountingRules) -> pl.LazyFrame:
     ).to_native()
 
 
-@dataclass(frozen=True)
-class Extent:
-    """The days of enrollments, each None where there is none.
-
-    Attributes:
-        first: The first day that something ended on, as the rules date it.
-        last: The last such day.
-        through: The newest day that the data knows of: of an enrollment, or of an end.
-    """
-
-    first: dt.date | None
-    last: dt.date | None
-    through: dt.date | None
-
-
-def extent(enrollments: Enrollments, *, rules: CountingRules | None = None) -> Extent:
-    """Which days enrollments are of, asked of the engine that they lie in.
+def newest_day(enrollments: Enrollments) -> dt.date | None:
+    """The newest day that enrollments know of: of an enrollment, or of an end.
 
     Args:
         enrollments: As for `tally`, with `enrolled_on`.
-        rules: What counts, and which of its days.
-
-    Raises:
-        ContractError: As for `tally`.
     """
-    rules = rules or CountingRules()
-    frame = _lazy(enrollments)
-    _require(frame.collect_schema(), ["enrolled_on"], rules)
-    day = nw.when(_has_ended(rules)).then(nw.col(rules.date_basis))
-    asked = {"first": day.min(), "last": day.max()}
-    newest = {name: nw.col(name).max() for name in ("enrolled_on", "ended_on")}
-    days = _collected(frame.select(**asked, **newest)).row(0, named=True)
-    known = [d for d in (days["enrolled_on"], days["ended_on"]) if d is not None]
-    return Extent(days["first"], days["last"], max(known, default=None))
+    days = [nw.col(name).max().alias(name) for name in ("enrolled_on", "ended_on")]
+    found = _collected(_lazy(enrollments).select(*days)).row(0)
+    return max((day for day in found if day is not None), default=None)
 
 
 def during(
@@ -147,19 +122,21 @@ def during(
 
 
 def newest_names(enrollments: Enrollments, key: str, name: str) -> pl.DataFrame:
-    """The newest name of each id: columns `key` and `name`, sorted; ids without one are left out.
+    """The newest name of each id: columns `key` and `name`, sorted; null where there is none.
 
     Args:
         enrollments: As for `tally`, with `enrolled_on`.
         key: A column of ids.
-        name: A column of names; where it is missing nothing has a name.
+        name: A column of names; where it is missing nothing has one.
     """
     frame = _lazy(enrollments)
-    if name not in frame.collect_schema():
-        return pl.DataFrame(schema={key: pl.String, name: pl.String})
-    known = frame.filter(~nw.col(name).is_null()).group_by(key, name)
+    there = [key, name] if name in frame.collect_schema() else [key]
+    known = frame.filter(~nw.col(key).is_null()).group_by(*there)
     dated = _collected(known.agg(nw.col("enrolled_on").max()))
-    newest = pl.col(name).sort_by("enrolled_on", name).last()
+    if name not in there:
+        dated = dated.with_columns(pl.lit(None, pl.String).alias(name))
+    # Of two names of one day the greater text is taken: engines know no order of rows.
+    newest = pl.col(name).sort_by("enrolled_on", name, nulls_last=False).drop_nulls().last()
     return dated.group_by(key).agg(newest).sort(key)
 
 
@@ -249,6 +226,8 @@ def _collected(frame: nw.LazyFrame[pl.LazyFrame]) -> pl.DataFrame:
 
 
 def _packed(rows: pl.LazyFrame, keys: list[str], names: list[str]) -> pl.DataFrame | None:
+    if not packable(rows, keys):
+        return None
     known = _knowledge(rows, names)
     sums = [pl.len().cast(pl.Int64).alias("ended")]
     sums += [total(n, exact=exact) for n in names if (exact := known[n]) is not None]

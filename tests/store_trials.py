@@ -57,6 +57,10 @@ def seen(folder: str) -> int:
     return int(number)
 
 
+ENOUGH = 6
+"""Writes from which on the trials have seen some."""
+
+
 class Writers:
     """The process that forks writers."""
 
@@ -101,8 +105,12 @@ def main(folder: str, trials: str, seed: str) -> None:
     chance, broken, known = random.Random(int(seed)), list[str](), 1
     write(folder, known)
     pool, most = Writers(folder), 0
-    for _ in range(int(trials)):
-        known, said = pool.trial(known, chance.uniform(0.01, 0.3))
+    tried, longest = 0, 0.3
+    while tried < int(trials) or (known < ENOUGH and tried < 10 * int(trials)):
+        tried += 1
+        if tried > int(trials):
+            longest = 3.0  # a machine with other work to do gets no write done in less
+        known, said = pool.trial(known, chance.uniform(0.01, longest))
         broken += [said] if said else []
         broken += [p for p in TallyStore(folder).verify()["problem"].to_list() if p]
         most = max(most, sum(p.is_file() for p in Path(folder).rglob("*")))

@@ -149,7 +149,12 @@ def test_days_are_decided_in_the_stated_zone(tmp_path):
     [
         (["x.parquet", "--trust-ids", "-o", "t.parquet"], "are for an engine"),
         (["x.parquet", "y.parquet", "--engine", "duckdb", "-o", "t.parquet"], "reads one source"),
-        (["x.parquet", "-o", "t.xlsx"], "ending of 't.xlsx' is not known"),
+        (["x.parquet", "-o", "t.xlsx"], "'t.xlsx' is no tally file and no folder"),
+        (["x.parquet", "-o", "nowhere/t.parquet"], "There is no such folder"),
+        (["x.parquet", "-o", "t.parquet", "--rejects", "nowhere/r.csv"], "There is no such folder"),
+        (["x.parquet", "-o", "t.parquet", "--days", "2026-03"], "this is a file"),
+        (["x.parquet", "--engine", "duckdb", "--master", "yarn", "-o", "t.parquet"], "Spark's"),
+        (["x.duckdb", "-o", "t.parquet"], "Add --engine duckdb"),
         (["x.duckdb", "--engine", "duckdb", "-o", "t.parquet"], "none was named"),
         (["none.parquet", "--engine", "duckdb", "-o", "t.parquet"], "Nothing to read"),
         (["none.parquet", "-o", "t.parquet"], "none.parquet"),
@@ -169,3 +174,64 @@ def test_large_files_are_pointed_to_an_engine(rows, parquet, tmp_path, monkeypat
     assert "--engine duckdb counts files" in counted(parquet, "-o", tmp_path / "t.parquet")
     said = counted(parquet, "--engine", "duckdb", "-o", tmp_path / "t.parquet")
     assert "into memory" not in said
+
+
+def test_no_password_of_an_address_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("senderscore_nb.cli.tally.say", lambda line: print(line))
+    for password in ("SECRET", "pa/SECRET", "p#SECRET", "p@SECRET"):
+        url = f"postgresql://jo:{password}@127.0.0.1:1/db"
+        for command in (
+            ("tally", url, "--table", "t", "--engine", "duckdb", "-o", tmp_path / "x.parquet"),
+            ("tally", url, "-o", tmp_path / "x.parquet"),
+            ("tally", url, "--engine", "spark", "-o", tmp_path / "x.parquet"),
+            ("score", url),
+            ("check", url),
+            ("reconstruct", url, "--timezone", "UTC", "-o", tmp_path / "x.parquet"),
+        ):
+            got = run(*command)
+            assert got.exit_code == 2, got.output
+            assert "SECRET" not in got.output
+
+
+def test_where_all_is_rejected_the_old_file_stays(rows, parquet, tmp_path):
+    counted(parquet, "-o", tmp_path / "good.parquet")
+    before = (tmp_path / "good.parquet").read_bytes()
+    rows.with_columns(user_id=pl.lit(None, pl.String)).write_parquet(tmp_path / "bad.parquet")
+    got = run("tally", tmp_path / "bad.parquet", "-o", tmp_path / "good.parquet")
+    assert got.exit_code == 2
+    assert "All 1,200 rows were rejected" in got.output
+    assert (tmp_path / "good.parquet").read_bytes() == before
+    assert (tmp_path / "good.rejected.csv").exists()
+
+
+def test_a_store_knows_its_zone_and_rules(rows, parquet, tmp_path):
+    store = tmp_path / "store"
+    counted(parquet, "--timezone", "Europe/Berlin", "-o", store)
+    assert "1,200 enrollments were counted" in counted(parquet, "-o", store)
+    got = run("tally", "not-even-read.parquet", "--timezone", "UTC", "-o", store)
+    assert "the time zone Europe/Berlin" in got.output
+    rows.with_columns(ended_on=pl.lit(None, pl.Date)).write_parquet(tmp_path / "active.parquet")
+    got = run("tally", tmp_path / "active.parquet", "-o", tmp_path / "other")
+    assert (got.exit_code, "has ended" in got.output) == (2, True)
+
+
+def test_the_present_folder_can_be_a_store(rows, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    broken = pl.concat([rows.head(5), rows.head(1).with_columns(user_id=pl.lit(None, pl.String))])
+    broken.write_parquet(tmp_path / "rows.parquet")
+    monkeypatch.chdir(tmp_path / "here")
+    assert "1 of 6 rows were rejected" in counted("../rows.parquet", "-o", ".")
+    assert TallyStore(".").read()["ended"].sum() == 4
+    assert (tmp_path / "here.rejected.csv").exists()
+
+
+def test_what_was_counted_is_not_read_back_as_enrollments(rows, tmp_path):
+    folder = tmp_path / "rows"
+    (folder / "2026").mkdir(parents=True)
+    rows.write_parquet(folder / "2026" / "enrollments.parquet")
+    for _ in range(2):
+        counted(folder, "--engine", "duckdb", "-o", folder / "tallies.parquet")
+        said = counted(folder, "--engine", "duckdb", "-o", folder / "store")
+        assert "rejected" not in said
+    assert_frame_equal(read_tallies(folder / "tallies.parquet").tallies, tally(rows))

@@ -144,7 +144,7 @@ def test_what_is_wrong_is_said(engine, tmp_path):
     assert "Nothing to read was found" in said(tmp_path / "nowhere.parquet")
     assert "There is no engine 'dcukdb'. Did you mean 'duckdb'" in said(good, engine="dcukdb")
     assert "There is no time zone 'Europe/Berln'" in said(good, timezone="Europe/Berln")
-    assert "Files have no tables" in said(good, table="t")
+    assert "named for a database alone" in said(good, table="t")
     assert "no mapping named 'hubspott'" in said(good, MappingError, mapping="hubspott")
     text = tmp_path / "times.csv"
     text.write_text(good.read_text().replace("2026-03-02", "2026-03-02T10:00"))
@@ -251,6 +251,14 @@ def test_a_password_is_never_said(postgres, monkeypatch):
     assert secret not in "".join(said)
     assert "password authentication failed" in said[0]
     assert without_password("postgresql://u:a%2Fb@h/d")[1] == "a/b"
+    for password in ("pa/SECRET", "pa?SECRET", "pa#SECRET", "p@SECRET", "pa:SECRET"):
+        shown, secret = without_password(f"postgresql://u:{password}@h/d")
+        assert shown == "postgresql://u:***@h/d"
+        assert secret == password
+    assert without_password("postgresql://h/d?password=SE%20CRET&a=1") == (
+        "postgresql://h/d?password=***&a=1",
+        "SE CRET",
+    )
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
 
 

@@ -16,11 +16,11 @@ from polars.testing import assert_frame_equal
 
 from senderscore_nb import merge, score, tally
 from senderscore_nb.contract import KEYS, MEASURES, Tally
-from senderscore_nb.errors import ContractError
+from senderscore_nb.errors import ContractError, StoreError
 from senderscore_nb.policy import CountingRules
-from senderscore_nb.store.counting import count, count_by_month
+from senderscore_nb.store import Days, TallyStore, count, count_into, update
 from senderscore_nb.sums import summarize
-from senderscore_nb.tally import Extent, extent, newest_names
+from senderscore_nb.tally import newest_day, newest_names
 from tests.conftest import MONDAY, enrollments, enrollments_of
 from tests.test_tally import plain_tally, rules
 
@@ -197,18 +197,15 @@ def test_what_is_no_table_is_refused(other):
         tally(other)
 
 
-def test_every_engine_knows_its_days_and_names(give):
+def test_every_engine_knows_its_newest_day_and_names(give):
     rows = drawn(5, 200).with_columns(user_name=pl.lit("Ann") + pl.col("user_id").str.head(3))
-    for counting in (CountingRules(), CountingRules(date_basis="enrolled_on")):
-        days = tally(rows, rules=counting)["day"]
-        found = extent(give(rows), rules=counting)
-        assert (found.first, found.last) == (days.min(), days.max())
-        assert found.through == max(rows["enrolled_on"].max(), rows["ended_on"].max())
+    assert newest_day(give(rows)) == max(rows["enrolled_on"].max(), rows["ended_on"].max())
     names = newest_names(give(rows), "user_id", "user_name")
     assert_frame_equal(names, rows.select("user_id", "user_name").unique().sort("user_id"))
-    assert newest_names(give(rows), "sequence_id", "sequence_name").is_empty()
+    nameless = newest_names(give(rows), "sequence_id", "sequence_name")
+    assert nameless.rows() == [(name, None) for name in rows["sequence_id"].unique().sort()]
     nothing = give(rows.clear())
-    assert extent(nothing) == Extent(None, None, None)
+    assert newest_day(nothing) is None
     assert newest_names(nothing, "user_id", "user_name").is_empty()
 
 
@@ -221,17 +218,65 @@ def test_the_newest_name_is_taken_on_every_engine(give):
 
 
 @pytest.mark.parametrize("basis", ["ended_on", "enrolled_on"])
-def test_months_of_every_engine_add_up_to_the_whole(give, basis):
+def test_a_store_counted_a_month_at_a_time_is_the_store_of_the_whole(give, basis, tmp_path):
     near = pl.col("enrolled_on", "ended_on").dt.year().is_between(2026, 2027)
     rows = drawn(6, 300).filter(pl.all_horizontal(near.fill_null(value=True)))
-    rules = CountingRules(date_basis=basis)
-    whole = count(rows, rules=rules, timezone="Europe/Berlin")
-    parts = list(count_by_month(give(rows), rules=rules, timezone="Europe/Berlin"))
-    assert_frame_equal(pl.concat([p.tallies for _, _, p in parts]).sort(KEYS), whole.tallies)
-    assert {p.through for _, _, p in parts} == {whole.through}
-    days = [day for first, last, _ in parts for day in (first, last)]
-    assert days == sorted(days)
-    assert (days[0], days[-1]) == (whole.tallies["day"].min(), whole.tallies["day"].max())
-    for first, last, part in parts:
-        assert (first.year, first.month) == (last.year, last.month)
-        assert part.tallies.filter(~pl.col("day").is_between(first, last)).is_empty()
+    how = {"rules": CountingRules(date_basis=basis), "timezone": "Europe/Berlin"}
+    lines: list[str] = []
+    one, other = TallyStore(tmp_path / "a"), TallyStore(tmp_path / "b")
+    count_into(one, give(rows), say=lines.append, **how)
+    update(other, count(rows, **how))
+    assert len(lines) == one.months().height >= 3
+    assert_frame_equal(one.read(), other.read())
+    assert one.state().generation == 1
+    same = {"months": {}}
+    assert one.state().model_copy(update=same) == other.state().model_copy(update=same)
+
+
+def test_only_months_with_rows_are_asked_for(tmp_path):
+    days = [dt.date(1970, 1, 1), dt.date(2026, 3, 2), dt.date(2099, 12, 31)]
+    rows = enrollments_of([("", "7", "1", d, d, True, False, True, None, None) for d in days])
+    lines: list[str] = []
+    store = TallyStore(tmp_path / "store")
+    count_into(store, rows, say=lines.append)
+    assert [line[:7] for line in lines] == ["1970-01", "2026-03", "2099-12"]
+    assert store.read()["day"].to_list() == days
+    assert store.state().generation == 1
+
+
+def test_a_count_that_breaks_off_leaves_the_old_state(tmp_path, monkeypatch):
+    store = TallyStore(tmp_path / "store")
+    late = pl.col("ended_on") >= MONDAY
+    count_into(store, drawn(6, 40).filter(late))
+    before, files = store.state(), sorted(store.folder.rglob("*"))
+    more = drawn(7, 400).filter(late)
+
+    def breaks(line: str) -> None:
+        if line.startswith("2026-12"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        count_into(store, more, say=breaks)
+    assert store.state() == before
+    assert sorted(store.folder.rglob("*")) == files
+
+
+def test_a_part_of_the_data_does_not_take_days_away_unasked(tmp_path):
+    rows = enrollments_of(
+        [("", "7", "1", MONDAY, MONDAY, True, False, True, None, None)] * 40
+        + [("", "7", "1", MONDAY, MONDAY + dt.timedelta(days=9), True, False, True, None, None)]
+    )
+    store = TallyStore(tmp_path / "store")
+    count_into(store, rows)
+    with pytest.raises(StoreError, match="30 ended enrollments fewer than the 40"):
+        count_into(store, rows[30:])
+    assert store.read()["ended"].sum() == 41
+    days = Days(MONDAY, MONDAY)
+    lost = count_into(store, rows[30:], days=days).fewer
+    assert lost.rows() == [(MONDAY, 40, 10)]
+    assert store.read()["ended"].to_list() == [10, 1]
+
+
+def test_keys_asked_for_twice_are_keys_once(give):
+    rows = drawn(2, 50)
+    assert_frame_equal(tally(give(rows), by=["user_id", "user_id"]), tally(rows, by=["user_id"]))

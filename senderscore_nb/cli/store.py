@@ -54,7 +54,14 @@ def update(
     chosen = Days.parse(days) if days else None
     account = _account(data, mapping, timezone, policy, state)
     tallied = _stated(account, timezone, policy, state)
-    _tell(kept, account, bring_up_to_date(kept, tallied, days=chosen))
+    updated = bring_up_to_date(kept, tallied, days=chosen)
+    if rejected := account.reading.rejected.height:
+        click.echo(
+            f"{rejected} of {account.reading.read} rows were rejected; "
+            "`senderscore check` says why.",
+            err=True,
+        )
+    tell_update(kept, updated)
 
 
 @store.command()
@@ -133,14 +140,9 @@ def _stated(
     return tallied
 
 
-def _tell(kept: TallyStore, account: Account, updated: Updated) -> None:
+def tell_update(kept: TallyStore, updated: Updated) -> None:
+    """What an update of a store did, on the terminal."""
     change, lost = updated.change, updated.fewer
-    if rejected := account.reading.rejected.height:
-        click.echo(
-            f"{rejected} of {account.reading.read} rows were rejected; "
-            "`senderscore check` says why.",
-            err=True,
-        )
     if lost.height:
         gone = int((lost["known"] - lost["found"]).sum())
         click.echo(

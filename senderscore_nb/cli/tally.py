@@ -6,17 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from senderscore_nb.cli.base import policy_option, say
+from senderscore_nb.cli.base import ending_orderly, policy_option, say
+from senderscore_nb.cli.store import tell_update
 from senderscore_nb.errors import SenderScoreError
 
 if TYPE_CHECKING:
     import polars as pl
 
     from senderscore_nb.policy import CountingRules
+    from senderscore_nb.store import Days, TallyStore
     from senderscore_nb.tally import Enrollments
 
 ENGINES = ("polars", "duckdb", "spark")
@@ -46,6 +48,9 @@ _LARGE = 500_000_000
               help="Skip the look for ids that are there twice.")  # fmt: skip
 @click.option("--rejects", metavar="FILE",
               help="Where to write rejected rows; beside the output unless given.")  # fmt: skip
+@click.option("--days", metavar="DAYS",
+              help="Days of a store that SOURCE holds whole, as 2026-11-02..2026-11-15; from the "
+              "first to the last day in it unless given.")  # fmt: skip
 @click.option("--output", "-o", required=True, metavar="FILE|STORE",
               help="A tally file (.parquet), or the folder of a tally store.")  # fmt: skip
 def tally(
@@ -53,29 +58,82 @@ def tally(
     timezone: str | None,
     policy: str | None,
     rejects: str | None,
+    days: str | None,
     output: str,
     **how: Any,
 ) -> None:
     """Count enrollments by sender, sequence and day, with the engine that holds them.
 
-    SOURCE is a file, a folder or a glob; for an engine also a DuckDB database, postgresql://… or a
-    table that Spark knows. What comes after works on the tallies: `senderscore score
-    tallies.parquet`. A store is filled a month at a time, each day replaced whole.
+    SOURCE is a file, a folder or a glob; for an engine, which reads a folder with its subfolders,
+    also a DuckDB database, postgresql://… or a table that Spark knows. What comes after works on
+    the tallies: `senderscore score tallies.parquet`. A store's days are replaced whole, as by
+    `senderscore store update`; no more than a month's tallies are held.
     """
-    from senderscore_nb.policy import DEFAULT_POLICY, load_policy
-
-    rules = load_policy(policy or DEFAULT_POLICY).counting
-    if not output.casefold().endswith(".parquet") and Path(output).suffix:
-        raise SenderScoreError(
-            f"The ending of {output!r} is not known.",
-            hint="Write to a .parquet file, or to a folder, which becomes a tally store.",
-        )
-    with _opened(source, timezone, **how) as rows:
-        told = _write(rows, rules, timezone or "", output)
-        click.echo(told)
+    target = _Target.of(output, policy, timezone, days)
+    refused = Path(rejects) if rejects else Path(output).absolute().with_suffix(".rejected.csv")
+    _require_folder(refused)
+    with ending_orderly(), _opened(source, target.timezone or None, **how) as rows:
         if rows.rejected_count:
-            path = Path(rejects) if rejects else Path(output).with_suffix(".rejected.csv")
-            _write_rejected(rows, path)
+            _write_rejected(rows, refused)
+        if rows.read and rows.read == rows.rejected_count:
+            raise SenderScoreError(
+                f"All {rows.read:,} rows were rejected, and {output} is left as it was.",
+                hint="The first reason: " + rows.rejected["reason"][0],
+            )
+        target.write(rows)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where tallies go, what they are counted under, and which days of a store they replace."""
+
+    output: str
+    rules: CountingRules
+    timezone: str
+    days: Days | None
+    store: TallyStore | None
+
+    @classmethod
+    def of(cls, output: str, policy: str | None, timezone: str | None, days: str | None) -> Self:
+        """What can be known to be wrong with it is said before anything is read."""
+        from senderscore_nb.policy import DEFAULT_POLICY, load_policy
+        from senderscore_nb.store import Days, Tallied, TallyStore
+        from senderscore_nb.store.known import agree
+        from senderscore_nb.store.partitions import EMPTY
+
+        rules = load_policy(policy or DEFAULT_POLICY).counting
+        if output.casefold().endswith(".parquet"):
+            if days:
+                raise SenderScoreError("--days are a store's days, and this is a file.")
+            _require_folder(Path(output))
+            return cls(output, rules, timezone or "", None, None)
+        if Path(output).suffix or Path(output).is_file():
+            raise SenderScoreError(
+                f"{output!r} is no tally file and no folder.",
+                hint="Write to a .parquet file, or to a folder, which becomes a tally store.",
+            )
+        store = TallyStore(output)
+        if (state := store.state_or_none()) is not None:
+            rules = rules if policy else state.rules
+            timezone = timezone or state.timezone
+            nothing = Tallied(EMPTY, rules, timezone, None, EMPTY, EMPTY)
+            agree(state, nothing, where=store.folder)
+        return cls(output, rules, timezone or "", Days.parse(days) if days else None, store)
+
+    def write(self, rows: _Rows) -> None:
+        """Count, write, and say so."""
+        from senderscore_nb.store import count, count_into, write_tallies
+
+        taken = f"{rows.read - rows.rejected_count:,} enrollments"
+        if self.store is None:
+            tallied = count(rows.enrollments, rules=self.rules, timezone=self.timezone)
+            write_tallies(self.output, tallied)
+            ended, cells = tallied.tallies["ended"].sum(), tallied.tallies.height
+            click.echo(f"{taken}, {ended:,} of them ended, are {cells:,} tallies in {self.output}.")
+            return
+        how: dict[str, Any] = {"rules": self.rules, "timezone": self.timezone, "days": self.days}
+        click.echo(f"{taken} were counted.")
+        tell_update(self.store, count_into(self.store, rows.enrollments, say=say, **how))
 
 
 @dataclass(frozen=True)
@@ -107,7 +165,12 @@ def _opened(
                 hint="Add --engine duckdb or --engine spark.",
             )
         from senderscore_nb.sources import read_enrollments
+        from senderscore_nb.sources.engines.places import is_database, is_postgres
 
+        if any(is_postgres(item) or is_database(item) for item in source):
+            raise SenderScoreError(
+                "A database is counted by an engine.", hint="Add --engine duckdb."
+            )
         _warn_of_size(source)
         reading = read_enrollments(list(source), mapping=mapping, timezone=timezone, progress=say)
         yield _Rows(reading.accepted, reading.read, reading.rejected.height, reading.rejected)
@@ -119,13 +182,17 @@ def _opened(
         )
     import polars as pl
 
+    from senderscore_nb.safe import without_login
     from senderscore_nb.sources.engines import engine_enrollments, in_words, spark_session
+    from senderscore_nb.sources.engines.places import is_database, is_postgres
     from senderscore_nb.tally import NEEDED
 
-    say(f"Opening {source[0]} with {engine} …")
+    if master and engine != "spark":
+        raise SenderScoreError("--master is Spark's cluster.", hint="Add --engine spark.")
+    say(f"Opening {without_login(source[0])} with {engine} …")
     asked: dict[str, Any] = {"engine": engine, "table": table, "timezone": timezone}
     asked |= {"mapping": mapping, "trust_ids": trust_ids, **naive}
-    if engine == "spark":
+    if engine == "spark" and not (is_postgres(source[0]) or is_database(source[0])):
         asked["session"] = spark_session(master)
     with engine_enrollments(source[0], **asked) as found, in_words(found.where):
         counts = found.counts
@@ -146,25 +213,9 @@ def _warn_of_size(source: Sequence[str]) -> None:
         )
 
 
-def _write(rows: _Rows, rules: CountingRules, timezone: str, output: str) -> str:
-    """Count and write; a line about it."""
-    from senderscore_nb.store import Days, TallyStore, count, count_by_month, write_tallies
-
-    ended = cells = 0
-    if output.casefold().endswith(".parquet"):
-        tallied = count(rows.enrollments, rules=rules, timezone=timezone)
-        write_tallies(output, tallied)
-        ended, cells = int(tallied.tallies["ended"].sum()), tallied.tallies.height
-    else:
-        store = TallyStore(output)
-        for first, last, part in count_by_month(rows.enrollments, rules=rules, timezone=timezone):
-            say(f"{first:%Y-%m}: {part.tallies.height:,} cells.")
-            store.replace(part, days=Days(first, last))
-            ended, cells = ended + int(part.tallies["ended"].sum()), cells + part.tallies.height
-    return (
-        f"{rows.read - rows.rejected_count:,} enrollments, {ended:,} of them ended, are "
-        f"{cells:,} tallies in {output}."
-    )
+def _require_folder(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise SenderScoreError("There is no such folder.", where=str(path.parent))
 
 
 def _write_rejected(rows: _Rows, path: Path) -> None:

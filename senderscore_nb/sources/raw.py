@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.errors import ReadError
+from senderscore_nb.safe import without_login
 from senderscore_nb.sources.delimited import Table, broken_rows, decoded, read_delimited
 
 HIDING = "SENDERSCORE_NAMES_ARE_HIDDEN"
@@ -66,7 +67,9 @@ def find_files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
         if not files:
             expected = f"a file, a folder or a glob of files ending in {', '.join(ENDINGS)} or .gz"
             raise ReadError(
-                "Nothing to read was found here.", where=str(item), hint=f"Expected {expected}."
+                "Nothing to read was found here.",
+                where=without_login(str(item)),
+                hint=f"Expected {expected}.",
             )
         for file in files:
             found.setdefault(os.path.realpath(file), file)

@@ -1,6 +1,6 @@
 """Tallies that are kept: a tally file, and a store of partitions by month."""
 
-from senderscore_nb.store.counting import count, count_by_month
+from senderscore_nb.store.counting import count, count_into
 from senderscore_nb.store.covering import Updated, update
 from senderscore_nb.store.days import Days
 from senderscore_nb.store.files import is_tally_file, read_tallies, write_tallies
@@ -24,7 +24,7 @@ __all__ = [
     "changing_files",
     "checked_tallies",
     "count",
-    "count_by_month",
+    "count_into",
     "find_tallies",
     "is_store",
     "is_tally_file",

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from senderscore_nb.periods import Period
 from senderscore_nb.policy import CountingRules
-from senderscore_nb.store.tallied import Tallied
-from senderscore_nb.tally import Extent, during, extent, newest_names, tally
+from senderscore_nb.store.covering import Updated, refuse_loss
+from senderscore_nb.store.days import Days
+from senderscore_nb.store.known import agree
+from senderscore_nb.store.partitions import EMPTY
+from senderscore_nb.store.tallied import Tallied, checked_tallies
+from senderscore_nb.store.tally_store import TallyStore
+from senderscore_nb.tally import during, newest_day, newest_names, tally
 
 if TYPE_CHECKING:
     from senderscore_nb.tally import Enrollments
+
+Say = Callable[[str], None]
 
 
 def count(
@@ -27,7 +38,7 @@ def count(
     Raises:
         ContractError: As for `tally`.
 
-    >>> import polars as pl
+    >>> import datetime as dt
     >>> day = dt.date(2026, 3, 2)
     >>> rows = pl.DataFrame({"user_id": ["7"], "sequence_id": ["1"], "enrolled_on": [day],
     ...     "ended_on": [day], "replied": [True], "bounced": [False], "user_name": ["Ann"]})
@@ -35,47 +46,88 @@ def count(
     ('7', 'Ann')
     """
     rules = rules or CountingRules()
-    return _tallied(enrollments, rules, timezone, extent(enrollments, rules=rules))
+    return _known(enrollments, rules, timezone, tally(enrollments, rules=rules))
 
 
-def count_by_month(
-    enrollments: Enrollments, *, rules: CountingRules | None = None, timezone: str = ""
-) -> Iterator[tuple[dt.date, dt.date, Tallied]]:
-    """Tally a month at a time, so that no more than a month's cells are held.
+def count_into(
+    store: TallyStore,
+    enrollments: Enrollments,
+    *,
+    rules: CountingRules | None = None,
+    timezone: str = "",
+    days: Days | None = None,
+    say: Say | None = None,
+) -> Updated:
+    """Bring a store up to date with enrollments, as `update` does, a month at a time.
+
+    No more than a month's cells are held, and the store has one new state at the end or none.
 
     Args:
-        enrollments: As for `tally`. Partitioned by month where they lie, each month costs its own.
+        store: The store.
+        enrollments: As for `tally`. Where they lie by month, each month costs its own.
         rules: What counts.
         timezone: As for `count`.
-
-    Yields:
-        The first and the last day that were counted, and their tallies; months from the first to
-        the last day that something ended on, those without anything as well.
+        days: The days that the data holds whole; as for `update`.
+        say: Called with a line about each month.
 
     Raises:
         ContractError: As for `tally`.
+        StoreError: As for `update`.
     """
     rules = rules or CountingRules()
-    whole = extent(enrollments, rules=rules)
-    if whole.first is None or whole.last is None:
-        return
-    first = whole.first
-    while first <= whole.last:
-        following = (first.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-        last = min(following - dt.timedelta(days=1), whole.last)
-        part = during(enrollments, first, last, rules=rules)
-        yield first, last, _tallied(part, rules, timezone, whole)
-        first = following
+    told = _known(enrollments, rules, timezone, EMPTY)
+    state = store.state_or_none()
+    if state is not None:
+        agree(state, told, where=store.folder)
+    daily = tally(enrollments, by=["day"], rules=rules)
+    covered, lost = refuse_loss(store, daily, days)
+    cells = MonthlyCells(enrollments, rules, covered, daily["day"], say)
+    return Updated(store.replace(told, days=covered, cells=cells), lost)
 
 
-def _tallied(
-    enrollments: Enrollments, rules: CountingRules, timezone: str, whole: Extent
+@dataclass(frozen=True)
+class MonthlyCells:
+    """Cells of enrollments, counted where those are when a month's are asked for.
+
+    Attributes:
+        enrollments: As for `tally`.
+        rules: What counts.
+        days: The days that count.
+        known: Days that something ended on.
+        say: Called with a line about each month.
+    """
+
+    enrollments: Enrollments
+    rules: CountingRules
+    days: Days
+    known: pl.Series
+    say: Say | None = None
+
+    @cached_property
+    def months(self) -> tuple[str, ...]:
+        """The months that have cells, as `2026-03`."""
+        there = self.known.to_frame("day").filter(self.days.has_day)["day"]
+        return tuple(there.dt.strftime("%Y-%m").unique().sort())
+
+    def of(self, month: str) -> pl.DataFrame:
+        """The month's cells."""
+        period = Period.parse(month)
+        first, last = max(period.start, self.days.first), min(period.end, self.days.last)
+        rows = during(self.enrollments, first, last, rules=self.rules)
+        cells = checked_tallies(tally(rows, rules=self.rules))
+        if self.say:
+            self.say(f"{month}: {cells.height:,} cells.")
+        return cells
+
+
+def _known(
+    enrollments: Enrollments, rules: CountingRules, timezone: str, tallies: pl.DataFrame
 ) -> Tallied:
     return Tallied(
-        tallies=tally(enrollments, rules=rules),
+        tallies=tallies,
         rules=rules,
         timezone=timezone,
-        through=whole.through,
+        through=newest_day(enrollments),
         users=newest_names(enrollments, "user_id", "user_name"),
         sequences=newest_names(enrollments, "sequence_id", "sequence_name"),
     )

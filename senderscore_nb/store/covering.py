@@ -16,13 +16,14 @@ import polars as pl
 from senderscore_nb.errors import StoreError
 from senderscore_nb.store.days import Days
 from senderscore_nb.store.known import agree
-from senderscore_nb.store.partitions import EMPTY
 from senderscore_nb.store.tallied import Tallied
 from senderscore_nb.store.tally_store import TallyStore
 from senderscore_nb.store.writing import Change
 
 MOST_LOST = 0.1
 """The share of a week's ended enrollments that may be gone without anybody having said so."""
+
+_NO_DAYS = pl.DataFrame(schema={"day": pl.Date, "ended": pl.Int64})
 
 FEW = 5
 """So many of a week may be gone in any case."""
@@ -54,21 +55,39 @@ def update(store: TallyStore, tallied: Tallied, *, days: Days | None = None) -> 
         StoreError: Nothing has ended and no days are given; or the data holds much less of some
             week than the store, so that it seems to cover less than its days; or as `replace`.
     """
-    covered = days or Days.of(tallied.tallies)
+    if (state := store.state_or_none()) is not None:
+        agree(state, tallied, where=store.folder)
+    covered, lost = refuse_loss(store, tallied.tallies, days)
+    mine = tallied.tallies.filter(covered.has_day)
+    return Updated(store.replace(replace(tallied, tallies=mine), days=covered), lost)
+
+
+def refuse_loss(
+    store: TallyStore, tallies: pl.DataFrame, days: Days | None
+) -> tuple[Days, pl.DataFrame]:
+    """The days that data covers, and those of which it counts fewer than the store knows.
+
+    Args:
+        store: The store.
+        tallies: The data's `day` and `ended`, by whatever keys.
+        days: As for `update`.
+
+    Raises:
+        StoreError: As for `update`.
+    """
+    covered = days or Days.of(tallies)
     if covered is None:
         raise StoreError(
             "No enrollment in the data has ended, so it covers no day.",
             hint="Say which days it covers: --days 2026-11-02..2026-11-08.",
         )
-    mine = tallied.tallies.filter(covered.has_day)
-    state, known = store.state_or_none(), EMPTY
-    if state is not None:
-        agree(state, tallied, where=store.folder)
+    known = _NO_DAYS
+    if store.state_or_none() is not None:
         known = _known(store, covered, strict=days is None)
-    lost = fewer(known, mine)
+    lost = fewer(known, tallies.filter(covered.has_day))
     if days is None:
         _refuse_loss(known, lost, covered, where=str(store.folder))
-    return Updated(store.replace(replace(tallied, tallies=mine), days=covered), lost)
+    return covered, lost
 
 
 def fewer(known: pl.DataFrame, tallies: pl.DataFrame) -> pl.DataFrame:
@@ -90,13 +109,20 @@ def fewer(known: pl.DataFrame, tallies: pl.DataFrame) -> pl.DataFrame:
 
 
 def _known(store: TallyStore, days: Days, *, strict: bool) -> pl.DataFrame:
-    """What the store knows of days; where days are stated, also if it is broken just there."""
+    """Ended enrollments by day; where days are stated, also if the store is broken just there."""
+    months = store.months().filter(pl.col("first") <= days.last, pl.col("last") >= days.first)
     try:
-        return store.read(days.first, days.last)
+        parts = [
+            store.read(max(first, days.first), min(last, days.last))
+            .group_by("day")
+            .agg(pl.col("ended").sum())
+            for first, last in months.select("first", "last").iter_rows()
+        ]
     except StoreError:
         if strict:
             raise
-        return EMPTY
+        return _NO_DAYS
+    return pl.concat([_NO_DAYS, *parts])
 
 
 def _refuse_loss(known: pl.DataFrame, lost: pl.DataFrame, covered: Days, *, where: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
+from senderscore_nb.contract import TALLY_KEY
 from senderscore_nb.errors import ContractError, ReadError, first_problem
 from senderscore_nb.policy import CountingRules
 from senderscore_nb.safe import shown, write_atomically
@@ -27,7 +28,7 @@ from senderscore_nb.store.tallied import (
     named,
 )
 
-KEY = "senderscore-tallies"
+KEY = TALLY_KEY
 """The key of the file's metadata."""
 
 VERSION = 1

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from senderscore_nb.contract import STORE_PREFIX
 from senderscore_nb.errors import StoreError, first_problem
 from senderscore_nb.policy import CountingRules
 from senderscore_nb.safe import shown
@@ -20,20 +21,20 @@ KIND = "senderscore tally store"
 VERSION = 1
 """The version of the format that this package writes, and the newest that it reads."""
 
-_NAME = re.compile(r"tally-store\.(\d{10})\.json")
+_NAME = re.compile(rf"{re.escape(STORE_PREFIX)}(\d{{10}})\.json")
 _PARTITION = re.compile(r"(\d{4}-\d{2})\.(\d{10})\.[0-9a-f]{16}\.parquet")
-_BEGUN = re.compile(r"\.tally-store\.(\d{10})\.[0-9a-f]{16}\.tmp")
+_BEGUN = re.compile(rf"\.{re.escape(STORE_PREFIX)}(\d{{10}})\.[0-9a-f]{{16}}\.tmp")
 _AGAIN = "Update the store again from the data, in a new folder if need be."
 
 
 def manifest_name(generation: int) -> str:
     """The file name of a state."""
-    return f"tally-store.{generation:010d}.json"
+    return f"{STORE_PREFIX}{generation:010d}.json"
 
 
 def begun_name(generation: int, token: str) -> str:
     """The file name of a manifest that is being written."""
-    return f".tally-store.{generation:010d}.{token}.tmp"
+    return f".{STORE_PREFIX}{generation:010d}.{token}.tmp"
 
 
 def partition_name(month: str, generation: int, token: str) -> str:

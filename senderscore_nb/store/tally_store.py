@@ -30,7 +30,7 @@ from senderscore_nb.store.partitions import (
     read_partition,
 )
 from senderscore_nb.store.tallied import SEQUENCES, USERS, Tallied, named
-from senderscore_nb.store.writing import Change, Writer
+from senderscore_nb.store.writing import Cells, Change, Writer
 
 _TRIES = 50
 _ALWAYS = Days(dt.date.min, dt.date.max)
@@ -61,7 +61,14 @@ class TallyStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
 
-    def replace(self, tallied: Tallied, *, days: Days, wait_seconds: float = 600) -> Change:
+    def replace(
+        self,
+        tallied: Tallied,
+        *,
+        days: Days,
+        cells: Cells | None = None,
+        wait_seconds: float = 600,
+    ) -> Change:
         """Replace days whole: what was known of them is forgotten, other days are kept.
 
         Only partitions of months with such days are written anew, and none whose cells stay as
@@ -70,6 +77,8 @@ class TallyStore:
         Args:
             tallied: All cells of those days, and none of others; with its counting rules.
             days: The days.
+            cells: The cells, where they are brought a month at a time instead of held: then
+                those of `tallied` are left out of account.
             wait_seconds: How long to wait for another writer.
 
         Returns:
@@ -81,7 +90,7 @@ class TallyStore:
                 account's time zone, the folder is something else, or it cannot be written. The
                 store is then as it was.
         """
-        return Writer(self.folder, self.state_or_none).replace(tallied, days, wait_seconds)
+        return Writer(self.folder, self.state_or_none).replace(tallied, days, wait_seconds, cells)
 
     def state(self) -> Manifest:
         """The present state.

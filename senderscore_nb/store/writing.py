@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
@@ -60,6 +61,32 @@ class Change:
     size: int
 
 
+class Cells(Protocol):
+    """The cells of many days, a month at a time."""
+
+    @property
+    def months(self) -> Collection[str]:
+        """The months that have cells, as `2026-03`."""
+
+    def of(self, month: str) -> pl.DataFrame:
+        """The month's cells: tallies of the contract, sorted by key."""
+
+
+class _Held:
+    """Cells of tallies that are in memory."""
+
+    def __init__(self, tallies: pl.DataFrame) -> None:
+        labelled = tallies.with_columns(__month=pl.col("day").dt.strftime("%Y-%m"))
+        self._parts = {
+            str(month): part.drop("__month")
+            for (month,), part in labelled.group_by("__month", maintain_order=True)
+        }
+        self.months = tuple(self._parts)
+
+    def of(self, month: str) -> pl.DataFrame:
+        return self._parts[month]
+
+
 class _OvertakenError(Exception):
     """Another writer was first."""
 
@@ -75,8 +102,10 @@ class Writer:
     def __init__(self, folder: Path, state: Callable[[], Manifest | None]) -> None:
         self._folder, self._state = folder, state
 
-    def replace(self, tallied: Tallied, days: Days, wait_seconds: float) -> Change:
-        """See `TallyStore.replace`."""
+    def replace(
+        self, tallied: Tallied, days: Days, wait_seconds: float, cells: Cells | None = None
+    ) -> Change:
+        """See `TallyStore.replace`; cells are those of the tallies unless given."""
         tallies = checked_tallies(tallied.tallies)
         if tallied.rules is None:
             raise StoreError(
@@ -93,7 +122,7 @@ class Writer:
             for _ in range(_TRIES):
                 before = self._before(tallied)
                 try:
-                    return self._write(before, tallied, tallies, days)
+                    return self._write(before, tallied, cells or _Held(tallies), days)
                 except _OvertakenError:
                     continue
         raise StoreError("The store is being written all the time.", where=str(self._folder))
@@ -111,12 +140,10 @@ class Writer:
         agree(found, tallied, where=self._folder)
         return found
 
-    def _write(
-        self, before: Manifest, tallied: Tallied, tallies: pl.DataFrame, days: Days
-    ) -> Change:
+    def _write(self, before: Manifest, tallied: Tallied, cells: Cells, days: Days) -> Change:
         generation, made = before.generation + 1, list[Partition]()
         try:
-            months = self._months(before, tallies, days, generation, made)
+            months = self._months(before, cells, days, generation, made)
             after = known_after(before, tallied, days).model_copy(
                 update={"generation": generation, "months": months}
             )
@@ -139,22 +166,17 @@ class Writer:
     def _months(
         self,
         before: Manifest,
-        tallies: pl.DataFrame,
+        new: Cells,
         days: Days,
         generation: int,
         made: list[Partition],
     ) -> dict[str, Partition]:
         """The next state's partitions; those that are written are added to `made` as well."""
         months = dict(before.months)
-        labelled = tallies.with_columns(__month=pl.col("day").dt.strftime("%Y-%m"))
-        new = {
-            str(month): part.drop("__month")
-            for (month,), part in labelled.group_by("__month", maintain_order=True)
-        }
         touched = {m for m, p in months.items() if days.touches(p.first, p.last)}
-        for month in sorted(touched | set(new)):
+        for month in sorted(touched | set(new.months)):
             old = months.pop(month, None)
-            cells = new.get(month, EMPTY)
+            cells = new.of(month) if month in new.months else EMPTY
             if old is not None and not old.days.within(days):
                 cells = pl.concat([cells, self._kept(old, days)]).sort(KEYS)
             if cells.is_empty():

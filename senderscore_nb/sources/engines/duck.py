@@ -78,8 +78,8 @@ class DuckEngine(Engine):
 
     def kept(self, frame: Frame) -> Frame:
         """A temporary table."""
-        name = self._name()
-        frame.query("rows_to_keep", f"CREATE TEMP TABLE {name} AS FROM rows_to_keep")
+        name, view = self._name(), self._name()
+        frame.query(view, f"CREATE TEMP TABLE {name} AS FROM {view}")
         self._tables.append(name)
         return self.connection.sql(f"FROM temp.{name}")
 

@@ -194,6 +194,7 @@ def _by_spark(engine: SparkEngine, asked: Asked) -> tuple[Frame, list[str], str]
         return *engine.open_remote(asked.source), asked.source
     found = Path(asked.source).expanduser()
     if not found.exists() and _is_table(engine, asked.source):
+        _no_table_wanted(asked)
         return *engine.open_table(asked.source), asked.source
     _no_table_wanted(asked)
     return *engine.open_files(find_data(asked.source)), asked.source
@@ -219,4 +220,7 @@ def _no_table(asked: Asked) -> ReadError:
 
 def _no_table_wanted(asked: Asked) -> None:
     if asked.table is not None or asked.schema is not None:
-        raise ReadError("Files have no tables to name.", where=asked.source)
+        raise ReadError(
+            "A table is named for a database alone, and this is files or a table already.",
+            where=asked.source,
+        )

@@ -10,10 +10,13 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
+import polars as pl
+
+from senderscore_nb.contract import TALLY_KEY
 from senderscore_nb.errors import ReadError
-from senderscore_nb.safe import shown
+from senderscore_nb.safe import shown, without_login
 from senderscore_nb.sources.delimited import decoded, read_delimited, unique
 from senderscore_nb.sources.raw import refuse_hidden
 
@@ -22,6 +25,9 @@ DATABASES = (".duckdb", ".ddb", ".db")
 
 _FORMS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
 _HEAD = 1 << 20
+_TELLS = 4
+"""So many characters of a secret tell something."""
+
 _WHOLE = "CSV must be whole and UTF-8 here; Parquet is the safest way to keep many rows."
 
 
@@ -71,27 +77,26 @@ def is_database(source: str) -> bool:
 
 
 def without_password(url: str) -> tuple[str, str | None]:
-    """An address as it may be shown, and the password that was in it."""
-    try:
-        parts = urlsplit(url)
-        password = parts.password
-    except ValueError:
-        return "postgresql://…", None
-    name, at, host = parts.netloc.rpartition("@")
-    user = name.partition(":")[0]
-    asked = re.sub(r"(?i)((?:^|&)[^&=]*password[^&=]*=)[^&]*", r"\1***", parts.query)
-    hidden = re.search(r"(?i)(?:^|&)password=([^&]*)", parts.query)
-    netloc = f"{user}{':***' if password is not None else ''}{at}{host}"
-    clean = urlunsplit((parts.scheme, netloc, parts.path, asked, ""))
-    secret = password if password is not None else (hidden[1] if hidden else None)
-    return shown(clean, most=200), unquote(secret) if secret else None
+    """An address as it may be shown, and the password that is in it, escaped or not."""
+    login = re.match(r"(?is)[a-z][a-z0-9+.-]*://[^:/@]*:(.*)@", url)
+    asked = re.search(r"(?i)[?&]password=([^&#]*)", url)
+    secret = login[1] if login else (asked[1] if asked else None)
+    return shown(without_login(url), most=200), unquote(secret) if secret else None
+
+
+def telling_parts(secret: str | None) -> tuple[str, ...]:
+    """A secret, and what of it an engine may take for a host or a path if it is not escaped."""
+    if not secret:
+        return ()
+    parts = sorted(re.split(r"[@/?#:]", secret), key=len, reverse=True)
+    return (secret, *(part for part in parts if len(part) >= _TELLS))
 
 
 def find_data(source: str, *, name: str | None = None) -> Files:
     """The Parquet or CSV files that a file, a folder or a glob means.
 
     A folder is read with its subfolders, as engines write them; names that begin with `.` or `_`
-    are passed over, and so are `roster.*` and `*.rejected.csv`.
+    are passed over, and so are `roster.*`, `*.rejected.csv`, tally files and tally stores.
 
     Args:
         source: The path.
@@ -200,9 +205,18 @@ def _data(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         name = path.name.casefold()
         ours = name.startswith((".", "_", "~", "roster.")) or name.endswith(".rejected.csv")
-        if not ours and _form(path) and path.is_file():
+        if not ours and _form(path) and path.is_file() and not _holds_tallies(path):
             found.append(path)
     return sorted(found)
+
+
+def _holds_tallies(path: Path) -> bool:
+    if _form(path) != "parquet":
+        return False
+    try:
+        return TALLY_KEY in pl.read_parquet_metadata(path)
+    except (OSError, pl.exceptions.PolarsError):
+        return False  # whoever reads it says why
 
 
 def _form(path: Path) -> str:

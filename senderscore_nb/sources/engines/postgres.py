@@ -17,7 +17,7 @@ from senderscore_nb.safe import shown
 from senderscore_nb.sources.days import check_zone
 from senderscore_nb.sources.engines.dialect import DuckDB
 from senderscore_nb.sources.engines.duck import chosen_table
-from senderscore_nb.sources.engines.places import without_password
+from senderscore_nb.sources.engines.places import telling_parts, without_password
 from senderscore_nb.sources.engines.projection import Shape, mapped_columns
 from senderscore_nb.sources.engines.trouble import in_words
 from senderscore_nb.sources.engines.values import Kind
@@ -146,10 +146,11 @@ def connected(url: str) -> Iterator[Server]:
             hint="pip install 'senderscore-nb[postgres]'.",
         ) from None
     where, secret = without_password(url)
-    with in_words(where, hide=(secret, url), hint=_HINT):
+    hidden = (url, *telling_parts(secret))
+    with in_words(where, hide=hidden, hint=_HINT):
         connection = dbapi.connect(url, autocommit=True)
     try:
-        server = Server(connection, where, (secret, url))
+        server = Server(connection, where, hidden)
         server.settle()
         yield server
     finally:
