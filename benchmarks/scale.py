@@ -94,10 +94,11 @@ def scale(quick: bool) -> Suite:
             Aim("at most ten times the bare scan there", most, 10, over=name("scan", largest)),
         ],
         note=(
-            f"{shape[0]} senders × {shape[1]} sequences × {shape[2]} days in no order, two threads "
-            "each; engines are checked to give the same counts. By hand is SQL for these three counts "
-            "alone, which does not ask whether a flag is unknown. Spark's memory is that of its Java "
-            "runtime, which takes what it may have (6 GB here) before it tidies up."
+            f"{shape[0]} senders × {shape[1]} sequences × {shape[2]} days in no order, two "
+            "threads each; engines are checked to give the same counts. By hand is SQL for these "
+            "three counts alone, which does not ask whether a flag is unknown. Spark's memory is "
+            "that of its Java runtime, which takes what it may have (6 GB here) before it tidies "
+            "up."
         ),
         rounds=2,
     )

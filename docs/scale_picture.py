@@ -65,7 +65,7 @@ def picture(frame: pl.DataFrame) -> str:
         x=alt.X(
             "rows:Q",
             title="enrollments",
-            scale=alt.Scale(type="log", domain=[decades[0] * 0.8, decades[-1] * 6]),
+            scale=alt.Scale(type="log", domain=[decades[0] * 0.8, decades[-1] * 14]),
             axis=alt.Axis(values=decades, format=",.0f", labelOverlap=False, labelAngle=-20),
         ),
         color=alt.Color("way:N", legend=None, scale=alt.Scale(domain=domain, range=colours)),

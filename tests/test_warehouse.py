@@ -175,3 +175,15 @@ def test_the_command(sim, plain, tmp_path):
     several = CliRunner().invoke(main, [*run, "--engine", "duckdb", str(folder)])
     assert several.exit_code == 2
     assert "name one source" in several.output
+
+
+def test_whose_copy_it_is_can_be_said(sim, plain, tmp_path):
+    for name, table in {**LAYOUTS["airbyte_struct"](sim), **fivetran(sim)}.items():
+        table.write_parquet(tmp_path / f"{name}.parquet")
+    output = tmp_path / "out.parquet"
+    command = ["reconstruct", str(tmp_path), "--timezone", TIMEZONE, "-o", str(output)]
+    asked = CliRunner().invoke(main, [*command, "--engine", "duckdb"])
+    assert (asked.exit_code, "--layout fivetran" in asked.output) == (2, True)
+    got = CliRunner().invoke(main, [*command, "--layout", "fivetran"])
+    assert got.exit_code == 0, got.output
+    assert pl.read_parquet(output).height == plain.accepted.height

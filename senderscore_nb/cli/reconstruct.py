@@ -32,6 +32,8 @@ _ENDINGS = ("parquet", "csv")
 @click.option("--engine", type=click.Choice(["duckdb", "spark"]),
               help="MAILS is a warehouse's copy by Fivetran or Airbyte, read by this.")  # fmt: skip
 @click.option("--schema", metavar="NAME", help="Where a database has the copy.")
+@click.option("--layout", type=click.Choice(["fivetran", "airbyte"]),
+              help="Whose copy it is; found by its tables unless given.")  # fmt: skip
 @click.option("--rejects", metavar="FILE",
               help="Where to write rejected mails; beside the output unless given.")  # fmt: skip
 @click.option("--output", "-o", required=True, metavar="FILE",
@@ -45,6 +47,7 @@ def reconstruct(
     as_of: str | None,
     engine: Literal["duckdb", "spark"] | None,
     schema: str | None,
+    layout: Literal["fivetran", "airbyte"] | None,
     rejects: str | None,
     output: str,
     **days: float | None,
@@ -75,13 +78,14 @@ def reconstruct(
         "timezone": timezone, "owners": owners, "aliases": aliases, "sequences": sequences,
         "rules": EmailRules(**given),
     }  # fmt: skip
-    copied = engine or schema or any(is_postgres(s) or is_database(s) for s in mails)
+    copied = engine or schema or layout or any(is_postgres(s) or is_database(s) for s in mails)
     if copied and len(mails) > 1:
         raise SenderScoreError("A warehouse's copy is read by itself: name one source.")
     with ending_orderly(), work_progress("Reading the mails") as (say, advance):
         how |= {"progress": say, "advance": advance}
         if copied:
-            reading = read_warehouse(mails[0], engine=engine or "duckdb", schema=schema, **how)
+            asked: dict[str, Any] = {"engine": engine or "duckdb", "schema": schema}
+            reading = read_warehouse(mails[0], layout=layout, **asked, **how)
         else:
             reading = read_emails(list(mails), **how)
     write_frame(reading.accepted, form, output)

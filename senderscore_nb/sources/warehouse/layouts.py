@@ -101,7 +101,7 @@ def found_layout(tables: Sequence[str], asked: LayoutName | None, where: str) ->
         raise ReadError(
             "There are copies of Fivetran and of Airbyte here.",
             where=where,
-            hint="Say which: layout='fivetran', or 'airbyte'; or name the schema of one.",
+            hint="Say which: --layout fivetran or airbyte; or name the schema of one.",
         )
     wanted = [x.mails for x in LAYOUTS if asked in (None, x.name)]
     raise ReadError(
