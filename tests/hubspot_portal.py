@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import random
+import socket
 import ssl
 import threading
 import time
@@ -248,6 +249,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         content = self.rfile.read(length)
+        if len(content) < length or (self.command == "POST" and not content and self._is_gone()):
+            self.close_connection = True  # it was killed in the middle of what it wrote
+            return
         portal: Portal = self.server.portal  # type: ignore[attr-defined]
         headers = {name.lower(): value for name, value in self.headers.items()}
         with self.server.lock:  # type: ignore[attr-defined]
@@ -270,6 +274,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(status, {"Content-Length": str(len(data)), **more}, data, date)
 
     do_GET = do_POST = _serve  # noqa: N815
+
+    def _is_gone(self) -> bool:
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, ValueError):  # a TLS socket takes no flags
+            return False
+        except OSError:
+            return True
 
     def _write(self, status: int, headers: dict[str, str], data: bytes, date: str) -> None:
         self.send_response_only(status)
