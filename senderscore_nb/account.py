@@ -117,6 +117,7 @@ def open_account(
     timezone: str | None = None,
     roster: str | Path | None = None,
     policy: str | Path | ScoringPolicy = DEFAULT_POLICY,
+    as_counted: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Account:
     """Read an account's exports, or its tallies, and its roster where there is one.
@@ -129,55 +130,18 @@ def open_account(
         timezone: The account's time zone; needed where files hold times of day.
         roster: A roster file; a file named `roster.*` in the folder is taken unless one is given.
         policy: Whose counting rules count.
+        as_counted: Tallies keep the rules that they were counted under, for whoever asks for a
+            policy only afterwards: `Account.under` refuses then where it must.
         progress: Called with a line about each step.
 
     Raises:
         EnrollmentsNeededError: Tallies were counted under other rules than the policy's.
         SenderScoreError: Something could not be read, or is not valid.
     """
-    return _opened(paths, mapping, timezone, roster, load_policy(policy), progress)
-
-
-def open_as_counted(
-    paths: str | Path | Sequence[str | Path],
-    *,
-    mapping: str | Path | Mapping | None = None,
-    timezone: str | None = None,
-    roster: str | Path | None = None,
-    policy: str | Path | ScoringPolicy = DEFAULT_POLICY,
-    progress: Callable[[str], None] | None = None,
-) -> Account:
-    """The same as `open_account`, but tallies keep the rules that they were counted under.
-
-    For whoever asks for a policy only afterwards, with `Account.under`: that refuses where it must.
-
-    Args:
-        paths: As `open_account` takes them, and all the others.
-        mapping: How headers become columns.
-        timezone: The account's time zone.
-        roster: A roster file.
-        policy: Whose counting rules count, unless tallies were counted already.
-        progress: Called with a line about each step.
-
-    Raises:
-        SenderScoreError: Something could not be read, or is not valid.
-    """
-    return _opened(paths, mapping, timezone, roster, load_policy(policy), progress, strict=False)
-
-
-def _opened(
-    paths: str | Path | Sequence[str | Path],
-    mapping: str | Path | Mapping | None,
-    timezone: str | None,
-    roster: str | Path | None,
-    policy: ScoringPolicy,
-    progress: Callable[[str], None] | None,
-    *,
-    strict: bool = True,
-) -> Account:
+    policy = load_policy(policy)
     kept = recall(Asked.of(paths, mapping, timezone, roster))
     reading = kept.reading if kept else _read(paths, mapping, timezone, progress)
-    if not strict and reading.rules and reading.rules.differs_in(policy.counting):
+    if as_counted and reading.rules and reading.rules.differs_in(policy.counting):
         policy = policy.model_copy(update={"counting": reading.rules})
     if kept:
         tallies = kept.tallies_under(policy.counting)

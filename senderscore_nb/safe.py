@@ -89,16 +89,36 @@ def write_atomically(path: str | Path, content: bytes | str, *, mode: int = 0o66
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
     beside = path.with_name(f".{secrets.token_hex(8)}{BEGUN}")
+    write_new(beside, data, mode=mode)
     try:
-        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_new(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """A file that was not there, whole and forced to the disk.
+
+    Args:
+        path: The file.
+        content: What is in it.
+        mode: Who may read it, before the umask.
+
+    Raises:
+        OSError: It is there already, or cannot be written; then nothing of it is left.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

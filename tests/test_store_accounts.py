@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 
 from senderscore_nb import Explorer, Selection, ThresholdLab, open_account
-from senderscore_nb.account import open_as_counted
 from senderscore_nb.cli import main
 from senderscore_nb.errors import EnrollmentsNeededError, ReadError, SelectionError
 from senderscore_nb.experiment import compare
@@ -170,7 +169,7 @@ def test_another_denominator_is_fine(places, exports):
 def test_tallies_by_enrollment_are_explored_under_their_own_rules(tmp_path):
     account = open_account(SAMPLE, timezone=ZONE, policy=policy_with(date_basis="enrolled_on"))
     write_tallies(tmp_path / "t.parquet", account.tallied)
-    kept = open_as_counted(tmp_path / "t.parquet")
+    kept = open_account(tmp_path / "t.parquet", as_counted=True)
     assert kept.policy.counting.date_basis == "enrolled_on"
     assert_frame_equal(kept.tallies, account.tallies)
     explorer = Explorer(tmp_path / "t.parquet", date_basis="enrolled_on")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
+from senderscore_nb import safe
 from senderscore_nb.errors import StoreError
 from senderscore_nb.store import Days, TallyStore, disk, writing
 from senderscore_nb.store.manifest import generation_of, made_for, partition_name
@@ -97,7 +98,7 @@ def test_a_writer_that_is_overtaken_begins_again(tmp_path, monkeypatch, overtake
     store = TallyStore(tmp_path / "store")
     put(store, "2026-03")
     others = iter(range(overtaken_by))
-    real = disk.write_new
+    real = safe.write_new
 
     def slow(path: Path, content: bytes) -> None:
         if path.suffix == ".tmp" and next(others, None) == 0:

@@ -97,9 +97,8 @@ class _Target:
     def of(cls, output: str, policy: str | None, timezone: str | None, days: str | None) -> Self:
         """What can be known to be wrong with it is said before anything is read."""
         from senderscore_nb.policy import DEFAULT_POLICY, load_policy
-        from senderscore_nb.store import Days, Tallied, TallyStore
+        from senderscore_nb.store import Days, TallyStore
         from senderscore_nb.store.known import agree
-        from senderscore_nb.store.partitions import EMPTY
 
         rules = load_policy(policy or DEFAULT_POLICY).counting
         if output.casefold().endswith(".parquet"):
@@ -116,8 +115,7 @@ class _Target:
         if (state := store.state_or_none()) is not None:
             rules = rules if policy else state.rules
             timezone = timezone or state.timezone
-            nothing = Tallied(EMPTY, rules, timezone, None, EMPTY, EMPTY)
-            agree(state, nothing, where=store.folder)
+            agree(state, rules, timezone, where=store.folder)
         return cls(output, rules, timezone or "", Days.parse(days) if days else None, store)
 
     def write(self, rows: _Rows) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from senderscore_nb.account import Account, open_as_counted
+from senderscore_nb.account import Account, open_account
 from senderscore_nb.contract import MEASURES
 from senderscore_nb.errors import SelectionError, did_you_mean
 from senderscore_nb.explorer.index import Mask, TallyIndex
@@ -83,12 +83,12 @@ class Data:
         """
         if not paths:
             opened: dict[str, Any] = {"data": None}
-            account = open_as_counted(sample_folder(), timezone=TIMEZONE)
+            account = open_account(sample_folder(), timezone=TIMEZONE)
         else:
             given = [paths] if isinstance(paths, str | Path) else list(paths)
             options = {key: value for key, value in options.items() if value}
             opened = {"data": [str(p) for p in given], **options}
-            account = open_as_counted(given, **options)
+            account = open_account(given, as_counted=True, **options)
         return cls.of_account(account, opened=opened)
 
     @classmethod

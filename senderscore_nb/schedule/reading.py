@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from senderscore_nb.account import Account, find_roster, open_as_counted
+from senderscore_nb.account import Account, find_roster, open_account
 from senderscore_nb.errors import EnrollmentsNeededError, ReadError
 from senderscore_nb.policy import ScoringPolicy
 from senderscore_nb.schedule.project import Project
@@ -97,12 +97,13 @@ def read_source(
         before = _quiet(project, wait)
         if before is None:
             continue
-        account = open_as_counted(
+        account = open_account(
             given["data"],
             mapping=given["mapping"] or None,
             timezone=given["timezone"] or None,
             roster=given["roster"] or None,
             policy=policy,
+            as_counted=True,
             progress=progress,
         )
         if _states(project) == before:

@@ -9,16 +9,13 @@ from zoneinfo import ZoneInfo, available_timezones
 import polars as pl
 
 from senderscore_nb.errors import ReadError, did_you_mean
-from senderscore_nb.sources.forms import format_kind
+from senderscore_nb.sources.forms import DAY, EPOCH, OFFSET, format_kind, naive_form
 from senderscore_nb.sources.mapping import Dates
 from senderscore_nb.sources.parse import Parsed, clean, shorten
 
 _TIME = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?"
-_OFFSET = r" ?(?:Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)$"
-_DAY = r"^\d{4}-\d{2}-\d{2}$"
-_NAIVE = rf"^\d{{4}}-\d{{2}}-\d{{2}}[ T]{_TIME}$"
-_INSTANT = _NAIVE.removesuffix("$") + _OFFSET
-_EPOCH = r"^\d{11,14}(?:\.0+)?$"
+_NAIVE = naive_form(_TIME)
+_INSTANT = _NAIVE.removesuffix("$") + OFFSET
 _SLASHED = (
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[ ,T]+(\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp][Mm])?))?$"
 )
@@ -120,7 +117,7 @@ def _forms(dates: Dates) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     slashed = _slashed_day(t, day_first=bool(dates.day_first))
     day = pl.coalesce(
         *declared["day"],
-        pl.when(t.str.contains(_DAY)).then(t.str.to_date("%Y-%m-%d", strict=False)),
+        pl.when(t.str.contains(DAY)).then(t.str.to_date("%Y-%m-%d", strict=False)),
         pl.when(clock.is_null()).then(slashed),
     )
     naive = pl.coalesce(
@@ -131,7 +128,7 @@ def _forms(dates: Dates) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     instant = pl.coalesce(
         *declared["instant"],
         pl.when(t.str.contains(_INSTANT)).then(_with_offset(t)),
-        pl.when(t.str.contains(_EPOCH)).then(_epoch(t)),
+        pl.when(t.str.contains(EPOCH)).then(_epoch(t)),
     )
     # A text that was declared to be a day or a wall clock is not an instant as well.
     return day, naive, pl.when(naive.is_null()).then(instant)
@@ -160,7 +157,7 @@ def _with_offset(t: pl.Expr) -> pl.Expr:
     sign = pl.when(t.str.contains(r"-\d{2}:?\d{2}$")).then(-1).otherwise(1)
     hours = t.str.extract(r"[+-](\d{2}):?\d{2}$").cast(pl.Int64).fill_null(0)
     minutes = t.str.extract(r"[+-]\d{2}:?(\d{2})$").cast(pl.Int64).fill_null(0)
-    return _iso(t.str.replace(_OFFSET, "")) - pl.duration(minutes=sign * (60 * hours + minutes))
+    return _iso(t.str.replace(OFFSET, "")) - pl.duration(minutes=sign * (60 * hours + minutes))
 
 
 def _epoch(t: pl.Expr) -> pl.Expr:

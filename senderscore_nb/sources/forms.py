@@ -25,6 +25,17 @@ KNOWN_WORDS: dict[str, tuple[str, ...]] = {
 CODE = r"^(-?[0-9]+)(?:\.0+)?$"
 """A status that is a number."""
 
+DAY = r"^\d{4}-\d{2}-\d{2}$"
+OFFSET = r" ?(?:Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)$"
+EPOCH = r"^\d{11,14}(?:\.0+)?$"
+"""How a day, an offset from UTC, and milliseconds since 1970 are written."""
+
+
+def naive_form(clock: str) -> str:
+    """How a wall clock with its day is written, given how times of day are."""
+    return DAY.removesuffix("$") + rf"[ T]{clock}$"
+
+
 _NOON = dt.datetime(2026, 11, 23, 14, 30, tzinfo=dt.UTC)
 
 

@@ -16,7 +16,7 @@ from senderscore_nb.policy import CountingRules
 from senderscore_nb.safe import spreadsheet_safe, write_atomically
 from senderscore_nb.sources.parse import shorten
 from senderscore_nb.sources.raw import RawTable
-from senderscore_nb.tally import tally
+from senderscore_nb.tally import newest_day, tally
 
 REJECTED = pl.Schema(
     {"file": pl.String(), "line": pl.Int64(), "reason": pl.String(), "row": pl.String()}
@@ -129,9 +129,7 @@ class Reading:
     @property
     def through(self) -> dt.date | None:
         """The newest day that the data knows of: of an enrollment, or of an end."""
-        ends = (pl.col(name).max() for name in ("enrolled_on", "ended_on"))
-        newest: dt.date | None = self.accepted.select(pl.max_horizontal(ends)).item()
-        return newest
+        return newest_day(self.accepted)
 
     @property
     def names(self) -> Names:

@@ -75,12 +75,11 @@ def count_into(
         StoreError: As for `update`.
     """
     rules = rules or CountingRules()
-    told = _known(enrollments, rules, timezone, EMPTY)
-    state = store.state_or_none()
-    if state is not None:
-        agree(state, told, where=store.folder)
+    if (state := store.state_or_none()) is not None:
+        agree(state, rules, timezone, where=store.folder)
     daily = tally(enrollments, by=["day"], rules=rules)
     covered, lost = refuse_loss(store, daily, days)
+    told = _known(enrollments, rules, timezone, EMPTY)
     cells = MonthlyCells(enrollments, rules, covered, daily["day"], say)
     return Updated(store.replace(told, days=covered, cells=cells), lost)
 

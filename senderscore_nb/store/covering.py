@@ -56,7 +56,7 @@ def update(store: TallyStore, tallied: Tallied, *, days: Days | None = None) -> 
             week than the store, so that it seems to cover less than its days; or as `replace`.
     """
     if (state := store.state_or_none()) is not None:
-        agree(state, tallied, where=store.folder)
+        agree(state, tallied.rules, tallied.timezone, where=store.folder)
     covered, lost = refuse_loss(store, tallied.tallies, days)
     mine = tallied.tallies.filter(covered.has_day)
     return Updated(store.replace(replace(tallied, tallies=mine), days=covered), lost)

@@ -8,29 +8,36 @@ from pathlib import Path
 import polars as pl
 
 from senderscore_nb.errors import StoreError
+from senderscore_nb.policy import CountingRules
 from senderscore_nb.safe import shown
 from senderscore_nb.store.days import Days, joined
 from senderscore_nb.store.manifest import Manifest
 from senderscore_nb.store.tallied import Tallied
 
 
-def agree(state: Manifest, tallied: Tallied, *, where: Path) -> None:
+def agree(state: Manifest, rules: CountingRules | None, timezone: str, *, where: Path) -> None:
     """Refuse tallies that were counted otherwise than a store's.
+
+    Args:
+        state: The store's.
+        rules: What the tallies were counted under; None where nobody knows.
+        timezone: The time zone of their days.
+        where: The store's folder.
 
     Raises:
         StoreError: Under other rules, or with days of another time zone.
     """
-    if tallied.rules is not None and (rule := state.rules.differs_in(tallied.rules)):
+    if rules is not None and (rule := state.rules.differs_in(rules)):
         raise StoreError(
             f"The store was counted with {rule} = {state.rules.word(rule)}, and the data with "
-            f"{tallied.rules.word(rule)}: their counts cannot stand side by side.",
+            f"{rules.word(rule)}: their counts cannot stand side by side.",
             where=str(where),
             hint="Give the policy that the store was made with, or make another store.",
         )
-    if tallied.timezone != state.timezone:
+    if timezone != state.timezone:
         raise StoreError(
             f"The store's days are of the time zone {state.timezone or '(none stated)'}, and the "
-            f"data's of {shown(tallied.timezone) or '(none stated)'}.",
+            f"data's of {shown(timezone) or '(none stated)'}.",
             where=str(where),
             hint="State the same time zone, or make another store.",
         )

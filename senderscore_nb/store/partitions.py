@@ -13,7 +13,8 @@ import polars as pl
 from senderscore_nb.contract import KEYS, MEASURES
 from senderscore_nb.errors import StoreError
 from senderscore_nb.policy import CountingRules
-from senderscore_nb.store.disk import read_plain, write_new
+from senderscore_nb.safe import write_new
+from senderscore_nb.store.disk import read_plain
 from senderscore_nb.store.files import KEY
 from senderscore_nb.store.files import VERSION as FILE_VERSION
 from senderscore_nb.store.manifest import Manifest, Partition, partition_name

@@ -14,9 +14,9 @@ import polars as pl
 
 from senderscore_nb.contract import KEYS
 from senderscore_nb.errors import SenderScoreError, StoreError
-from senderscore_nb.safe import shown, sync_folder
+from senderscore_nb.safe import shown, sync_folder, write_new
 from senderscore_nb.store.days import Days
-from senderscore_nb.store.disk import appear, names_in, remove, write_new
+from senderscore_nb.store.disk import appear, names_in, remove
 from senderscore_nb.store.known import agree, known_after
 from senderscore_nb.store.manifest import (
     Manifest,
@@ -137,7 +137,7 @@ class Writer:
         found = self._state()
         if found is None:
             return Manifest(rules=tallied.rules, timezone=tallied.timezone)
-        agree(found, tallied, where=self._folder)
+        agree(found, tallied.rules, tallied.timezone, where=self._folder)
         return found
 
     def _write(self, before: Manifest, tallied: Tallied, cells: Cells, days: Days) -> Change:

@@ -7,11 +7,11 @@ from typing import Literal
 import polars as pl
 
 from senderscore_nb.sources.days import parse_dates
+from senderscore_nb.sources.forms import EPOCH
 from senderscore_nb.sources.mapping import Dates
 from senderscore_nb.sources.parse import clean
 
 _FIRST, _LAST = 0, 4_102_444_800_000_000  # 1970 to 2099 in microseconds
-_EPOCH = r"^\d{11,14}(\.0+)?$"
 
 _EXACT, _ISO = "%Y-%m-%dT%H:%M:%S.%3fZ", "%Y-%m-%dT%H:%M:%S%.fZ"
 """The API's own form with three digits, which is read quickly, and with any number of them."""
@@ -63,7 +63,7 @@ def _fast(text: pl.Series, zone: str, naive: Naive) -> pl.Series:
 
 
 def _texts(text: pl.Series, zone: str, naive: Naive) -> pl.Series:
-    epoch = text.str.contains(_EPOCH).fill_null(value=False)
+    epoch = text.str.contains(EPOCH).fill_null(value=False)
     number = text.set(~epoch, None).str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
     if epoch.all():
         return _milliseconds(number)

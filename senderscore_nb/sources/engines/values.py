@@ -12,7 +12,7 @@ from typing import Literal
 
 from senderscore_nb.sources.days import EXPECTED, FIRST, LAST
 from senderscore_nb.sources.engines.dialect import Dialect
-from senderscore_nb.sources.forms import CODE, word
+from senderscore_nb.sources.forms import CODE, DAY, EPOCH, OFFSET, naive_form, word
 from senderscore_nb.sources.mapping import Words
 
 Kind = Literal[
@@ -21,11 +21,8 @@ Kind = Literal[
 """What a column of a table holds. `naive`: a wall clock; `instant`: a point in time."""
 
 _CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
-_OFFSET = r" ?(?:Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)$"
-_DAY = r"^\d{4}-\d{2}-\d{2}$"
-_NAIVE = rf"^\d{{4}}-\d{{2}}-\d{{2}}[ T]{_CLOCK}$"
-_INSTANT = _NAIVE.removesuffix("$") + _OFFSET
-_EPOCH = r"^\d{11,14}(?:\.0+)?$"
+_NAIVE = naive_form(_CLOCK)
+_INSTANT = _NAIVE.removesuffix("$") + OFFSET
 _NUMBER = {".": r"^[+-]?\d+(\.\d+)?$", ",": r"^[+-]?\d+(,\d+)?$"}
 _WHOLE = 2**53
 _MOST = "1e308"
@@ -218,7 +215,7 @@ def as_day(column: Column, zone: str, *, naive_is_utc: bool) -> Value:
         day = f"CAST({clock} AS DATE)"
         if column.kind not in ("naive", "instant"):
             text = column.text
-            alone = f"CASE WHEN {sql.matches(text, _DAY)} THEN TRY_CAST({text} AS DATE) END"
+            alone = f"CASE WHEN {sql.matches(text, DAY)} THEN TRY_CAST({text} AS DATE) END"
             day = f"coalesce({alone}, {day})"
     day = put(4, day)
     good = put(5, f"coalesce({day} BETWEEN DATE '{FIRST}' AND DATE '{LAST}', FALSE)")
@@ -230,7 +227,7 @@ def as_day(column: Column, zone: str, *, naive_is_utc: bool) -> Value:
 
 def has_clock(column: Column) -> str:
     """Whether there is a time of day, for texts and numbers; SQL over the first step."""
-    return f"({column.dialect.matches(column.text, f'{_NAIVE}|{_INSTANT}|{_EPOCH}')})"
+    return f"({column.dialect.matches(column.text, f'{_NAIVE}|{_INSTANT}|{EPOCH}')})"
 
 
 def _clock(column: Column, zone: str, *, naive_is_utc: bool) -> str:
@@ -239,7 +236,7 @@ def _clock(column: Column, zone: str, *, naive_is_utc: bool) -> str:
     instant = put(1, sql.matches(text, _INSTANT))
     naive = put(1, sql.matches(text, _NAIVE))
     wall = put(2, f"CASE WHEN {naive} OR {instant} THEN {_wall(text, sql)} END")
-    there = put(1, sql.matches(text, _EPOCH))
+    there = put(1, sql.matches(text, EPOCH))
     since = put(2, f"CASE WHEN {there} THEN {sql.from_milliseconds(_digits(text, sql))} END")
     minutes = put(2, f"CASE WHEN {instant} THEN {_minutes(text, sql)} ELSE 0 END")
     utc = f"CASE WHEN {there} THEN {since} ELSE {sql.later(wall, minutes)} END"
